@@ -1,8 +1,9 @@
 """Texts as TF-IDF of words and of characters within words: scikit-learn's numbers, character terms far faster."""
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
-from operator import matmul
+from operator import itemgetter, matmul
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from scipy import sparse
 from bakeoff.core.errors import TrainingError
 from bakeoff.records.text import TermParams, VectoriserParams
 
+Counted = tuple[list[Any], Any, Callable[[np.ndarray], list[str]]]
 _ANALYZERS = {"words": "word", "characters": "char_wb"}
 _CHUNK = 2000  # texts whose every character term is counted at once: 100 MB
+_PART = 250  # texts that are weighed at once: of 2000 the allocator keeps 80 MB
 
 
 class Vectoriser:
@@ -39,10 +42,17 @@ class Vectoriser:
             return sparse.csr_array((0, sum(map(len, self.terms.values()))))
         return self.weigh(_product(_factors(counter, texts)) for counter in self._counters)
 
-    def weigh(self, counts: Iterable[sparse.csr_array]) -> sparse.csr_array:
+    def weigh(self, counts: Iterable[Any]) -> sparse.csr_array:
         """Return (N, D) float64 of how often N texts have each term, by kind."""
-        parts = [weigher.transform(own) for weigher, own in zip(self._weighers, counts, strict=True)]
-        return sparse.csr_array(sparse.hstack(parts, format="csr") if parts[1:] else parts[0])
+        kinds = list(zip(self._weighers, counts, strict=True))
+        n, size = kinds[0][1].shape[0], sum(own.nnz for _, own in kinds)
+        values, columns, starts = np.empty(size), np.empty(size, np.int32), np.zeros(n + 1, np.int32)
+        for start in range(0, n, _PART):  # beside the whole, parts of it would take as much memory again
+            parts = [weigher.transform(own[start : start + _PART]) for weigher, own in kinds]
+            part, known = sparse.hstack(parts, format="csr"), starts[start]
+            starts[start : start + _PART + 1] = known + part.indptr
+            values[known : known + part.nnz], columns[known : known + part.nnz] = part.data, part.indices
+        return sparse.csr_array((values, columns, starts), shape=(n, sum(map(len, self.terms.values()))))
 
 
 def fit_vectoriser(texts: Sequence[str], params: VectoriserParams) -> tuple[Vectoriser, sparse.csr_array]:
@@ -99,19 +109,76 @@ def _fit_counts(kind: str, texts: Sequence[str], params: TermParams) -> tuple[sp
     nothing = f"none of the {len(texts)} training texts has a term that counts; make the cleaning keep more, {advice}."
     counter = _counter(kind, params)
     try:
-        *before, last = _factors(counter, texts)
+        before, last, names = (_words if kind == "words" else _characters)(counter, texts)
     except ValueError as error:  # scikit-learn's, of texts without a term
         raise TrainingError(nothing) from error
-    found = counter.get_feature_names_out()
-    n_texts, n_times = np.zeros((2, len(found)), np.int64)
+    n_texts, n_times = np.zeros((2, last.shape[1]), np.int64)
     for start in range(0, len(texts), _CHUNK):
         first, *others = [*before, last]
         counts = _product([first[start : start + _CHUNK], *others])
-        n_texts += np.bincount(counts.indices, minlength=len(found))
+        n_texts += np.bincount(counts.indices, minlength=len(n_texts))
         n_times += counts.sum(axis=0)
     least, most = (n if isinstance(n, int) else n * len(texts) for n in (params.min_df, params.max_df))
     kept = np.flatnonzero((n_texts >= least) & (n_texts <= most))
-    kept = np.sort(kept[np.argsort(-n_times[kept], kind="stable")[: params.max_features]])
-    if not len(kept):
+    n = params.max_features or len(kept)
+    if len(kept) > n:  # or equally frequent ones
+        kept = kept[n_times[kept] >= np.partition(n_times[kept], -n)[-n]]
+    chosen = sorted(zip((-n_times[kept]).tolist(), names(kept), kept.tolist(), strict=True))[:n]
+    if not chosen:
         raise TrainingError(nothing)
-    return _product([*before, last[:, kept]]), found[kept].tolist()
+    terms = {term: column for _, term, column in sorted(chosen, key=itemgetter(1))}
+    return _product([*before, last[:, [*terms.values()]]]), [*terms]
+
+
+def _characters(counter: Any, texts: Sequence[str]) -> Counted:
+    """Return factors (`_factors`), the last one apart, and what gives the terms of some of its columns."""
+    *before, last = _factors(counter, texts)
+    found = counter.get_feature_names_out()
+    return before, last, lambda columns: found[columns].tolist()
+
+
+def _numbered(counter: Any, texts: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return V words, and of the M words of all texts each one's number among them and its text's, (M,) int32."""
+    numbers: dict[str, int] = {}
+    prepare, divide = counter.build_preprocessor(), counter.build_tokenizer()
+    places = [array("i", (numbers.setdefault(word, len(numbers)) for word in divide(prepare(text)))) for text in texts]
+    text_of = np.repeat(np.arange(len(texts), dtype=np.int32), [len(own) for own in places])
+    return [*numbers], np.concatenate([text_of[:0], *(np.frombuffer(own, np.int32) for own in places if own)]), text_of
+
+
+def _words(counter: Any, texts: Sequence[str]) -> Counted:
+    """Return the same of words and n-grams of words, which are numbers until they are asked for.
+
+    As strings, the pairs of words of 85,000 texts take gigabytes.
+    """
+    words, found, text_of = _numbered(counter, texts)
+    ids, at, known = found, np.arange(len(found), dtype=np.int32), [np.arange(len(words))]
+    rows, columns = [text_of], [found]
+    for n in range(1, counter.ngram_range[1]):
+        inside = at[: np.searchsorted(at, len(found) - n)]
+        whole = text_of[inside] == text_of[inside + n]
+        at = inside[whole]
+        codes = ids[: len(inside)][whole] * np.int64(len(words)) + found[at + n]
+        codes, ids = np.unique(codes, return_inverse=True)
+        known.append(codes)
+        rows.append(text_of[at])
+        columns.append(ids := ids.astype(np.int32))
+    first = counter.ngram_range[0] - 1
+    starts = np.cumsum([0, *map(len, known[first:])])
+    columns = [own + np.int32(start) for own, start in zip(columns[first:], starts, strict=False)]
+    if not starts[-1]:
+        raise ValueError("no words")
+
+    def name(n: int, number: int) -> str:
+        if not n:
+            return words[number]
+        before, last = divmod(int(known[n][number]), len(words))
+        return f"{name(n - 1, before)} {words[last]}"
+
+    def names(terms: np.ndarray) -> list[str]:
+        lengths = np.searchsorted(starts, terms, side="right") - 1
+        return list(map(name, (first + lengths).tolist(), (terms - starts[lengths]).tolist()))
+
+    where = np.concatenate(rows[first:]), np.concatenate(columns)
+    counts = sparse.coo_array((np.ones(len(where[0]), np.int32), where), shape=(len(texts), int(starts[-1])))
+    return [], counts.tocsr(), names
