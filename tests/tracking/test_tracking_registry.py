@@ -174,6 +174,8 @@ def test_a_winner_without_a_logged_model_is_told(project, tracking_params):
     replay(write_candidate(project / "runs" / "tiny-frozen" / "seed_0"), params=tracking_params)
     done = update_registry(write_choice(project, "tiny-frozen", "a" * 16), tracking_params)
     assert "tiny-frozen has no logged model in this store (tracking.log_models: true" in done
+    done = update_registry(write_choice(project, "baseline_tf+tiny-frozen-mean", "a" * 16), tracking_params)
+    assert "(a pair with the TensorFlow baseline, which has an environment of its own, is not logged)" in done
 
 
 @pytest.mark.slow

@@ -196,6 +196,44 @@ def test_a_keras_champion_answers_in_its_own_environment(keras_training, trackin
         stop(process)
 
 
+@pytest.mark.slow
+@pytest.mark.torch
+def test_a_champion_of_texts_answers_the_line_that_it_prints(tracking_params, project, monkeypatch):
+    """And each form of MLflow's JSON, a row for every row."""
+    from bakeoff.text.train import train_text
+    from text_study import catalogue_of, plan_of
+
+    folder, training_dir = (
+        project / "data" / "catalogue",
+        project / "runs" / "tfidf_svm-original" / "seed_0" / "training",
+    )
+    folder.mkdir(parents=True)
+    train_text(plan_of(folder, catalogue_of(folder), root=project), training_dir)
+    make_champion(project, training_dir, tracking_params.model_copy(update={"log_models": True}))
+    monkeypatch.setenv("BAKEOFF_PYTHON_TORCH", sys.executable)
+    port = free_port()
+    process = start(project, port)
+    try:
+        printed = (project / "serve.log").read_text().partition("Ask it:")[2]
+        done = subprocess.run(["sh", "-c", printed], capture_output=True, check=True)
+        assert len(json.loads(done.stdout)["predictions"][0]["top_labels"]) == 3
+        for body in (
+            {"dataframe_split": {"columns": ["title", "description"], "data": [["ruby", None], [None, "leaf"]]}},
+            {"dataframe_records": [{"title": "ruby"}, {"description": "leaf"}]},
+            {"inputs": {"title": ["ruby", None], "description": [None, "leaf"]}},
+            {"inputs": {"title": ["ruby", "leaf"]}},
+            {"instances": [{"title": "ruby"}, {"title": "leaf"}]},
+        ):
+            status, answer = ask(port, json.dumps(body).encode(), "application/json")
+            assert (status, [row["label"] for row in answer["predictions"]]) == (200, ["red", "green"]), body
+        status, answer = ask(port, json.dumps({"inputs": {"name": ["ruby"]}}).encode(), "application/json")
+        assert (status, "needs a column title or description" in answer["message"]) == (400, True)
+        status, answer = ask(port, photo(), "image/png")
+        assert (status, "needs a column title or description" in answer["message"]) == (400, True)
+    finally:
+        stop(process)
+
+
 def test_nothing_to_serve_is_told(project, tracking_params):
     with pytest.raises(TrackingError, match=r"no model is registered as bakeoff@champion in .* --candidate"):
         champion(tracking_params)
@@ -204,6 +242,9 @@ def test_nothing_to_serve_is_told(project, tracking_params):
     replay(write_candidate(project / "runs" / "tiny-frozen" / "seed_0"), params=tracking_params)
     with pytest.raises(TrackingError, match=r"has no logged model of .*seed_0; set tracking.log_models: true"):
         trained("tiny-frozen", tracking_params, project / "runs")
+    write_candidate(project / "runs" / "baseline_tf+tiny-frozen-mean" / "seed_0")
+    with pytest.raises(TrackingError, match=r"has no logged model: a pair with the TensorFlow baseline, .* its sides"):
+        trained("baseline_tf+tiny-frozen-mean", tracking_params, project / "runs")
 
 
 def test_the_environment_is_the_frameworks(project, monkeypatch):
@@ -240,6 +281,13 @@ def test_the_welcome_has_a_line_to_copy():
     text = welcome(Served("models:/bakeoff/1", "tiny-frozen (champion, version 1)", "pytorch"), 5001)
     assert "tiny-frozen (champion, version 1) answers at http://127.0.0.1:5001/invocations; stop it" in text
     assert "curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg" in text
+    photos = welcome(Served("models:/bakeoff/1", "a-frozen+b-finetune-mean (seed 0)", "fusion"), 5001)
+    assert "--data-binary @photo.jpg" in photos
+    texts = welcome(Served("models:/bakeoff/1", "a-original+b-original-mean (seed 0)", "fusion"), 5001)
+    assert '"title": "A wooden chair"' in texts
+    assert "photo" not in texts
+    both = welcome(Served("models:/bakeoff/1", "a-frozen+b-original-mean (seed 0)", "fusion"), 5001)
+    assert '"description": "Four legs", "image": "\'$(base64 -w0 photo.jpg)\'"' in both
 
 
 def test_a_client_that_hangs_up_in_an_upload_is_not_answered():

@@ -23,6 +23,7 @@ from bakeoff.text.classify import LabelledTexts, TextClassifier
 from bakeoff.text.clean import clean_texts, join_fields
 from bakeoff.text.detect import LANGUAGES_FILE, LANGUAGES_FOLDER
 from bakeoff.text.encode import Encoders, open_encoders
+from bakeoff.text.lemmas import has_tagger
 from bakeoff.text.train import sizes_of
 from bakeoff.text.translate import translated
 from bakeoff.weights.texts import find_encoder
@@ -103,11 +104,14 @@ class TextPredictor(Measurable):
 def load_text_predictor(training_dir: Path, *, weights_root: Path | None = None) -> TextPredictor:
     """Return the predictor of a training folder; an EvaluationError where it holds no text training.
 
+    A SetupError where its texts were cleaned by spaCy, which is not installed here.
+
     `weights_root` has weights/<model>, for encoders outside their project; a WeightsError where they are others.
     """
     record = TrainingRecord.read(training_dir / "training.json")
     if not isinstance(record.settings, TextSettings):
         raise EvaluationError(f"{training_dir} holds a {record.framework} training; expected a text candidate's.")
+    has_tagger(record.settings.cleaning.lemmas)  # refuses at once where spaCy cleaned the texts and is missing here
     if (training_dir / LANGUAGES_FILE).is_file():  # of a logged model, which may run where the package is not
         os.environ[LANGUAGES_FOLDER] = str(training_dir.resolve())
     encoders = None

@@ -80,7 +80,7 @@ def mirror(results: Results, params: TrackingParams) -> tuple[str, Literal["crea
             _log_files(client, run, training=training, changed=changed)
         if (
             params.log_models
-            and can_be_logged(training)
+            and can_be_logged(training.candidate)
             and _log_or_mend_model(client, run, store=store, results=results)
         ):
             changed = changed or [parts["training"]]

