@@ -104,9 +104,8 @@ class TextPredictor(Measurable):
 def load_text_predictor(training_dir: Path, *, weights_root: Path | None = None) -> TextPredictor:
     """Return the predictor of a training folder; an EvaluationError where it holds no text training.
 
-    A SetupError where its texts were cleaned by spaCy, which is not installed here.
-
-    `weights_root` has weights/<model>, for encoders outside their project; a WeightsError where they are others.
+    `weights_root` has weights/<model>, for encoders outside their project; a WeightsError where they are others. A
+    SetupError where texts were cleaned by spaCy, which is not installed here.
     """
     record = TrainingRecord.read(training_dir / "training.json")
     if not isinstance(record.settings, TextSettings):

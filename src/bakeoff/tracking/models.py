@@ -206,7 +206,7 @@ def _save_model(root: Path, logged: LoggedModel, *, files: Mapping[str, Path], t
     import mlflow.pyfunc
     from mlflow.models import Model
 
-    training, reads = trainings[0], {one.modality for one in trainings}
+    training, reads = trainings[0], set[Modality](one.modality for one in trainings)
     folder, light, package, model_id = root / "model", root / "light", root / "code" / "bakeoff", logged.model_id
     for target, source in files.items():
         if source.suffix not in runs.HEAVY:
