@@ -3,9 +3,9 @@
     PYTHONPATH=src .venv-torch/bin/python benchmarks/text_models.py [--full] [--catalogue data/catalogue]
 
 Texts of 200 words in 27 classes made here, words as frequent as in a language (Zipf); 8,500 of them by default (half a
-minute), `--full` takes 85,000, Rakuten's number (three minutes). Each fit has a process of its own, whose largest memory
-is measured, texts and libraries included. Where a prepared catalogue with texts is there, accuracy over twenty splits
-too, of frozen MiniLM as well (a minute more).
+minute), `--full` takes 85,000, Rakuten's number (three minutes). Each fit has a process of its own, whose largest
+memory is measured, texts and libraries included. Where a prepared catalogue with texts is there, accuracy over twenty
+splits too, of frozen MiniLM as well (a minute more).
 """
 
 from __future__ import annotations

@@ -132,7 +132,10 @@ def test_stages_that_are_not_up_to_date_name_their_candidates():
         "c-frozen",
     ]
     assert candidates_behind(["compare", "interpret@c-frozen-0", "explore", "examine"], params) == []
-    assert len(candidates_behind(["prepare"], params)) == 5
+    pair = "tf_efficientnet_lite0-frozen+minilm-original-stacking_logistic"
+    assert candidates_behind(["weights_text@minilm"], params) == ["minilm-original", pair]
+    assert candidates_behind([f"fuse@{pair.replace('+', '-')}-0"], params) == [pair]
+    assert len(candidates_behind(["prepare"], params)) == 7
 
 
 def test_a_folder_that_queued_experiments_fail_in_is_told():

@@ -82,7 +82,7 @@ def write_training(candidate_dir: Path, **changes: Any) -> Path:
 
 
 def write_speed(root: Path, **changes: Any) -> None:
-    """Write measurements/throughput.json: of the network `tiny`, and of one that no candidate here has."""
+    """Write measurements/throughput.json: of the networks `tiny` and `other`."""
     values = {"images_per_s": 20.0, "ms_per_image": 50.0, "latency_ms_p90": 70.0, "latency_ms_p99": 90.0}
     tiny = network_speed(latency_ms=60.0, **values | {"predict_memory_mib": 300.0} | changes)
     throughput_record({"tiny": tiny, "other": network_speed()}).write(root / "measurements" / "throughput.json")

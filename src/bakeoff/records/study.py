@@ -66,7 +66,10 @@ class StudyLists(ImageLists, TextLists):
 
     def candidates(self) -> list[Candidate]:
         """Return every training of the study, the baseline's first and pairs last."""
-        pairs = [Candidate.of(f"{one}+{other}", method) for one, other, method in product(*dict(self.fuse).values())]
+        pairs = [
+            Candidate.of(f"{one}+{other}", method)
+            for one, other, method in product(self.fuse.first, self.fuse.second, self.fuse.methods)
+        ]
         return [replace(one, seed=seed) for one in [*self._alone(), *pairs] for seed in self.seeds]
 
     def _alone(self) -> list[Candidate]:

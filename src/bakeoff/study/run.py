@@ -142,7 +142,10 @@ def unfinished(root: Path, params: Params) -> list[str]:
 
 
 def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
-    """Return the candidates that need one of these stages (`weights@swin_t`, `evaluate@swin_t-frozen-0`), sorted."""
+    """Return the candidates that need one of these stages (`weights@swin_t`, `evaluate@swin_t-frozen-0`), sorted.
+
+    A pair needs what its sides need.
+    """
     study = params.candidates()
     found: set[str] = set()
     for stage in stages:
@@ -155,7 +158,7 @@ def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
             found.add(BASELINE)
         elif name in {"candidates", "fetch", "prepare", "split"}:  # what else there is tells of results alone
             found.update(one.name for one in study)
-    return sorted(found)
+    return sorted(found.union(one.name for one in study if found & {side.name for side in one.sides}))
 
 
 def compare_now(root: Path, *, partial: bool, failed_stages: Iterable[str] = ()) -> None:
