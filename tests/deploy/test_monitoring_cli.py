@@ -107,12 +107,12 @@ def test_photos_that_the_candidate_learned_from_are_no_evidence(in_study, new_pr
     assert report["own_photos"] == {"train": 18, "validation": 0, "test": 0}
     assert (report["n_new"], report["performance"]["accuracy"]["n"]) == (30, 30)
     assert {test["n_new"] for test in report["tests"]} == {30}
-    assert "18 of 48 photos are the study’s own (18 train). They were left out." in " ".join(done.stdout.split())
+    assert "18 of 48 products are the study’s own (18 train). They were left out." in " ".join(done.stdout.split())
     done = monitor(in_study / "raw" / "train", "--name", "own", "--force")
     report = json.loads((in_study / "monitoring" / "own" / "monitoring.json").read_text())
     assert (report["verdict"], report["n_new"], report["performance"]["accuracy"]["n"]) == ("no_evidence", 18, 18)
     assert "NO EVIDENCE" in done.stdout
-    assert "18 of 18 photos are the study’s own (18 train). Without them too few are left" in report["sentences"][0]
+    assert "18 of 18 products are the study’s own (18 train). Without them too few are left" in report["sentences"][0]
 
 
 def test_sources_and_labels_that_cannot_be_used(in_study, new_products, tmp_path):
@@ -133,7 +133,7 @@ def test_sources_and_labels_that_cannot_be_used(in_study, new_products, tmp_path
     )
     assert "--name is a folder's name of letters, digits" in said(tmp_path / "t.csv", "--name", "../x")
     table[:5].to_csv(tmp_path / "few.csv", index=False)
-    assert "monitoring needs at least 10 photos that can be read, got 5" in said(tmp_path / "few.csv", "--name", "x")
+    assert "monitoring needs at least 10 products that can be read, got 5" in said(tmp_path / "few.csv", "--name", "x")
     labels = in_study / "data" / "catalogue" / "labels.json"
     kept = labels.read_text()
     labels.write_text(kept.replace('"digest": "abc"', '"digest": "def"'))

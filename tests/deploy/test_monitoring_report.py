@@ -112,7 +112,7 @@ def test_darker_photos_are_found_and_told_in_both_languages(catalogue, tmp_path)
     told = " ".join(english["sentences"])
     assert "Without labels the accuracy can only be estimated" in told
     assert "more than chance explains, in: brightness" in told
-    assert "2 photos could not be read" in told
+    assert "2 products could not be read" in told
     assert "Label a random sample" in told
     assert "luminosité" in " ".join(french["sentences"])
     assert "Sans étiquettes, l’exactitude ne peut qu’être estimée" in french["sentences"][0]
@@ -161,14 +161,14 @@ def test_some_products_may_have_no_label(catalogue):
         (
             ["train", "validation", "test"],
             "calm",
-            "14 of 74 photos are the study’s own (12 train and 2 test). They were",
+            "14 of 74 products are the study’s own (12 train and 2 test). They were",
         ),
         (
             ["train", "validation"],
             "calm",
             "own (12 train and 2 test). Those of train and validation were left out; those",
         ),
-        ([], "no_evidence", "14 of 60 photos are the study’s own (12 train and 2 test). Without them too few are left"),
+        ([], "no_evidence", "14 of 60 products are the study’s own (12 train and 2 test). Without them too few are"),
     ],
 )
 def test_the_studys_own_photos_are_told_first(catalogue, left_out, verdict, told):
@@ -203,7 +203,7 @@ def test_the_interval_of_the_threshold_estimate_holds_the_chance_of_both_samples
 def test_too_few_photos_are_refused(catalogue):
     few = part(catalogue, np.arange(9))
     refused = Sample(few.probabilities, few.measures, few.vectors, "features", few.label_ids, 3, (("truncated", 3),))
-    expected = r"at least 10 photos that can be read, got 9 \(3 could not be read: 3 truncated\)"
+    expected = r"at least 10 products that can be read, got 9 \(3 could not be read: 3 truncated\)"
     with pytest.raises(DataError, match=expected):
         build_report((catalogue, refused, catalogue), LABELS, Translator("en"), header=HEADER)
 

@@ -189,10 +189,11 @@ def serve(
         str | None, Option(help="A candidate of runs/ instead of the champion: mamba_t-frozen, …")
     ] = None,
 ) -> None:
-    """Answer photos over HTTP with the champion of the MLflow Model Registry, until Ctrl-C.
+    """Answer photos or texts over HTTP with the champion of the MLflow Model Registry, until Ctrl-C.
 
-    A photo goes in as raw bytes or as base64 in MLflow's JSON; label and calibrated probabilities come out. It listens
-    on this machine alone and writes nothing. Start it, then ask from another terminal:
+    A photo goes in as raw bytes or as base64 in MLflow's JSON, a text as title and description; label and calibrated
+    probabilities come out. It listens on this machine alone and writes nothing. Start it, then ask from another
+    terminal by the line that it prints:
 
         bakeoff serve --port 5001
         curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg 'http://127.0.0.1:5001/invocations?top_k=3'
@@ -218,14 +219,16 @@ def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
     ] = None,
     unlabelled: Annotated[bool, Option("--unlabelled", help="Ignore folders and columns of classes.")] = False,
     image_column: Annotated[str, Option(help="A table's column of paths, relative to the table.")] = "image",
+    title_column: Annotated[str | None, Option(help="Its column of titles; default: title, where it is there.")] = None,
+    description_column: Annotated[str | None, Option(help="Likewise, of descriptions.")] = None,
     force: Annotated[bool, Option("--force", help="Replace a report of the same name.")] = False,
 ) -> None:
     """Tell whether the deployed candidate still does what the study found, on new products.
 
     With labels: accuracy against the study's test accuracy, recall per class, confusion, calibration. Without: an
-    estimate of the accuracy, marked as one. Always: drift of the photos, of the network's features and of its
-    predictions. P-values are corrected together, so that of 100 sets of products like the study's about 5 are reported
-    as different.
+    estimate of the accuracy, marked as one. Always: drift of photos or texts, of the network's features and of
+    its predictions. P-values are corrected together, so that of 100 sets of products like the study's about 5 are
+    reported as different.
 
     Writes `monitoring/<name>/monitoring.json` and `monitor.png`, and a run in MLflow's `<experiment>-monitoring`.
 
@@ -240,7 +243,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
     from bakeoff.tracking.experiments import log_monitoring
     from bakeoff.tracking.params import TrackingParams
 
-    columns = Columns(image=image_column)
+    columns = Columns(image=image_column, title=title_column, description=description_column)
     options = MonitorOptions(
         candidate, seed, name=name, label_column=label_column, unlabelled=unlabelled, force=force, columns=columns
     )

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from bakeoff.catalogue.measures import MEASURES
 from bakeoff.core.translation import Translator
 from bakeoff.data.figures import Figure, shorten
 from bakeoff.deploy.monitoring.sample import Sample
@@ -16,26 +15,32 @@ from bakeoff.deploy.monitoring.verdict import NAMES, VERDICTS, write_p
 
 _STUDY, _NEW, _ALARM = "#4477AA", "#EE7733", "#BB2233"  # Tol's colours, told apart by the colour-blind
 _BINS = 20
+_PANELS_A_ROW = 3
 _MAX_CLASSES = 12
 
 
 def draw_monitoring(report: Mapping[str, Any], samples: tuple[Sample, Sample], t: Translator, path: Path) -> None:
     """Write monitor.png of what `build_report` returned; `samples` are reference and new."""
-    figure = Figure(figsize=(13, 10.5), layout="constrained")
-    axes = figure.subplots(3, 3)
     reference, new = samples
-    values = {name: (reference.measures[:, place], new.measures[:, place]) for place, name in enumerate(MEASURES)}
+    names = reference.measured
+    values = {name: (reference.measures[:, place], new.measures[:, place]) for place, name in enumerate(names)}
     values["confidence"] = (reference.confidence, new.confidence)
-    for axis in axes.ravel():
+    languages = [test for test in report["tests"] if test["name"] == "languages"]
+    n_rows = -(-(len(values) + len(languages) + 2) // _PANELS_A_ROW)
+    figure = Figure(figsize=(13, 3.5 * n_rows), layout="constrained")
+    *axes, last_but_one, last = figure.subplots(n_rows, _PANELS_A_ROW).ravel()
+    for axis in (*axes, last_but_one, last):
         axis.spines[["top", "right"]].set_visible(False)
-    for axis, name in zip(axes.ravel(), values, strict=False):
+    for axis, name in zip(axes, values, strict=False):
         _draw_histograms(axis, values[name], _test(report, name), t)
-    axes[0, 0].legend(frameon=False, fontsize=9)
+    for test in languages:
+        _draw_shares(axes[-1], test["shares"], test, t)
+    axes[0].legend(frameon=False, fontsize=9)
     if report["performance"]:
-        _draw_recalls(axes[2, 1], report, t)
+        _draw_recalls(last_but_one, report, t)
     else:
-        _draw_shares(axes[2, 1], report, t)
-    _draw_accuracy(axes[2, 2], report, t)
+        _draw_shares(last_but_one, report["class_shares"], _test(report, "class_shares"), t)
+    _draw_accuracy(last, report, t)
     figure.suptitle(_title(report, t), x=0.01, ha="left", fontsize=11)
     figure.savefig(path, dpi=130)
 
@@ -80,14 +85,13 @@ def _edges(values: np.ndarray) -> list[float]:
     return np.linspace(low, high, _BINS + 1).tolist()
 
 
-def _draw_shares(axis: Axes, report: Mapping[str, Any], t: Translator) -> None:
-    shares = report["class_shares"]
+def _draw_shares(axis: Axes, shares: Mapping[str, Any], test: Mapping[str, Any], t: Translator) -> None:
     labels = sorted(shares, key=lambda label: -shares[label]["reference"] - shares[label]["new"])[:_MAX_CLASSES]
     places = np.arange(len(labels))
     for offset, name, colour in ((-0.2, "reference", _STUDY), (0.2, "new", _NEW)):
         axis.barh(places + offset, [shares[label][name] for label in labels], height=0.38, color=colour)
-    _name_classes(axis, labels, len(shares), t)
-    _head(axis, _test(report, "class_shares"), t)
+    _name_classes(axis, labels, len(shares) if test["name"] == "class_shares" else 0, t)
+    _head(axis, test, t)
 
 
 def _draw_recalls(axis: Axes, report: Mapping[str, Any], t: Translator) -> None:

@@ -9,19 +9,29 @@ import pandas as pd
 from bakeoff.core.errors import DataError, EvaluationError, ParamsError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.names import clean_label
-from bakeoff.data.predictions import require_same_labels
+from bakeoff.data.predictions import read_predictions, require_same_labels
 from bakeoff.data.table import REPAIR, Catalogue, load_catalogue
 from bakeoff.decision.choice_record import ChoiceRecord
-from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, collect_sample
+from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, collect_sample, draw, log_vectors
+from bakeoff.deploy.monitoring.texts import StudyTexts
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
 from bakeoff.deploy.prediction.request import make_request, scored
-from bakeoff.deploy.prediction.sources import Columns, Photos, is_table, list_photos
+from bakeoff.deploy.prediction.sources import Columns, Photos, is_table, list_photos, list_products
+from bakeoff.evaluation.calibration import apply_temperature
+from bakeoff.records.candidate import Candidate
 
 SMALL_TEST = 200  # below this, validation products join test's; they chose the best epoch, which moves them little
 
 
-def list_new_products(source: Path, labels: list[str] | None, *, label_column: str | None, columns: Columns) -> Photos:
-    """Return new photos with their classes where the source gives any.
+def list_new_products(
+    source: Path,
+    labels: list[str] | None,
+    *,
+    label_column: str | None,
+    columns: Columns,
+    reader: Candidate | None = None,
+) -> Photos:
+    """Return new products, as `reader` reads them (None = photos), with their classes where the source gives any.
 
     A folder gives classes where one of its subfolders is named like a class of the study, below wrappers and splits
     too; a table where it has the column, by default `label`. Without `labels`, the study's classes, none is looked for.
@@ -30,7 +40,11 @@ def list_new_products(source: Path, labels: list[str] | None, *, label_column: s
         raise ParamsError(f"{source} is one file; monitoring needs a folder or a table of products, or take `predict`.")
     if source.is_dir() and label_column is not None:
         raise ParamsError(f"--label-column belongs to a table; {source} is a folder, whose subfolders are classes.")
-    photos = list_photos(source, replace(columns, label=label_column if labels else None, find_label=bool(labels)))
+    columns = replace(columns, label=label_column if labels else None, find_label=bool(labels))
+    if reader is None:
+        photos = list_photos(source, columns)
+    else:
+        photos = list_products(source, None, columns, name=reader.name, modality=reader.modality)
     known = set(map(clean_label, labels or []))
     if source.is_dir():
         ways = [map(clean_label, image.split("/")[:-1]) for image in photos.table["image"]]
@@ -61,12 +75,17 @@ def score_reference(
 ) -> tuple[Sample, Sample, list[str]]:
     """Return the reference, whose scores stay for the next time, the test split alone, and the reference's splits."""
     data = project / "data"
-    catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet").by_product()
+    reads = candidate.training.modality
+    catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet", reads=reads).by_product()
     labels = candidate.training.labels
     require_same_labels(labels, catalogue.labels, given_by=candidate.name, expected_by="the catalogue")
     _require_same_data(candidate, catalogue)
     splits = reference_splits(catalogue)
     rows = np.concatenate([catalogue.rows(name) for name in splits])
+    is_test = np.arange(len(rows)) < len(catalogue.rows("test"))
+    if reads != "image":
+        sample, sound = _predicted(project, candidate, catalogue, rows)
+        return sample, replace(sample.rows(is_test[sound]), luck=_luck(project, candidate)), splits
     table = catalogue.products.iloc[rows]
     names = [name for name in ("image", "width", "height", REPAIR) if name in table]
     listing = table[names].reset_index(drop=True).fillna({REPAIR: ""})
@@ -75,8 +94,27 @@ def score_reference(
     with scored(request, listing, keep=True) as folder:
         label_ids, everything = catalogue.label_ids(rows), np.ones(len(rows), dtype=bool)
         sample = collect_sample(folder, label_ids, everything, temperature=candidate.calibration.temperature)
-    is_test = np.arange(len(rows)) < len(catalogue.rows("test"))
     return sample, replace(sample.rows(is_test), luck=_luck(project, candidate)), splits
+
+
+def _predicted(
+    project: Path, candidate: TrainedCandidate, catalogue: Catalogue, rows: np.ndarray
+) -> tuple[Sample, np.ndarray]:
+    """Return products of the study by the answers of predictions.parquet, and which of `rows` have what is read."""
+    predictions = read_predictions(candidate.folder / "training" / "predictions.parquet", catalogue=catalogue)
+    study = StudyTexts.read(project, candidate, catalogue)
+    measures = study.measure([study.texts[row] for row in rows])
+    sound = ~measures.is_empty if study.needs_text else np.ones(len(rows), dtype=bool)
+    raw = predictions.probabilities[rows[sound]].astype(np.float64)
+    probabilities = apply_temperature(raw, candidate.calibration.temperature)
+    sample = Sample(
+        probabilities=probabilities,
+        vectors=log_vectors(probabilities[draw(np.ones(len(raw), dtype=bool))]),
+        vector_kind="log_probabilities",
+        label_ids=catalogue.label_ids(rows)[sound],
+        **measures.of(sound, np.ones(len(rows), dtype=bool)),
+    )
+    return sample, sound
 
 
 def _luck(project: Path, candidate: TrainedCandidate) -> float:

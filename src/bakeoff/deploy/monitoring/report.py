@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bakeoff.catalogue.measures import MEASURES
 from bakeoff.core.errors import DataError
 from bakeoff.core.translation import Translator
 from bakeoff.deploy.monitoring.performance import count_reference, estimate_accuracy, measure_performance
@@ -16,14 +15,14 @@ from bakeoff.statistics import two_sample
 from bakeoff.statistics.paired import holm
 
 ALPHA = 0.05  # how often the whole family may raise an alarm on products that are like the study's
-MIN_NEW = 10  # fewer new photos say nothing
+MIN_NEW = 10  # fewer new products say nothing
 Record = dict[str, Any]
 
 
 def build_report(
     samples: tuple[Sample, Sample, Sample], labels: list[str], t: Translator, *, header: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what monitoring.json holds after a header; a DataError where fewer than MIN_NEW new photos could be read.
+    """Return what monitoring.json holds after a header; a DataError where fewer than MIN_NEW products could be read.
 
     The samples are the reference, the new products, and the test split alone; the labels the K class names.
     """
@@ -31,14 +30,10 @@ def build_report(
     if len(new) < MIN_NEW:
         reasons = ", ".join(f"{n} {reason}" for reason, n in new.reasons)
         left_out = f" ({new.n_refused} could not be read: {reasons})" if new.n_refused else ""
-        raise DataError(f"monitoring needs at least {MIN_NEW} photos that can be read, got {len(new)}{left_out}.")
+        raise DataError(f"monitoring needs at least {MIN_NEW} products that can be read, got {len(new)}{left_out}.")
     labelled = new.rows(new.labelled)
     tests = run_tests(reference, new, test_split)
     alpha = ALPHA / len(tests)  # what the smallest of Holm's p-values is held against
-    shares = {
-        name: np.bincount(sample.predicted, minlength=len(labels)) / len(sample)
-        for name, sample in (("reference", reference), ("new", new))
-    }
     report: dict[str, Any] = {
         **header,
         "language": t.language,
@@ -52,7 +47,7 @@ def build_report(
         "correction": "holm",
         "verdict": "no_evidence" if header.get("own_left_out") == [] else settle_verdict(tests),
         "tests": tests,
-        "class_shares": pd.DataFrame(shares, index=labels).to_dict("index"),  # among the predicted
+        "class_shares": _shares((reference.predicted, new.predicted), labels),
         "performance": measure_performance(test_split, labelled, labels, alpha=alpha) if len(labelled) else None,
         "estimated_accuracy": estimate_accuracy(reference, new, test_split),
     }
@@ -64,18 +59,35 @@ def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int =
     features = {"name": "features", "kind": "features", "test": "mmd_permutation", "vectors": reference.vector_kind}
     features |= {"n_reference": len(reference.vectors), "n_new": len(new.vectors)}
     features |= vars(two_sample.mmd_test(reference.vectors, new.vectors, seed=seed))
-    pairs = {name: (reference.measures[:, place], new.measures[:, place]) for place, name in enumerate(MEASURES)}
+    pairs = {
+        name: (reference.measures[:, place], new.measures[:, place]) for place, name in enumerate(reference.measured)
+    }
     records = [
         _record(name, "input", "kolmogorov_smirnov", two_sample.kolmogorov_smirnov(*two), two)
         for name, two in pairs.items()
     ]
-    records += [features, *_predictions(reference, new, seed)]
+    records += [*_texts(reference, new, seed), features, *_predictions(reference, new, seed)]
     if new.labelled.any():
         records += _performance(test_split, new.rows(new.labelled), seed)
     adjusted = holm(np.array([record["p_value"] for record in records]))
     for record, p_holm in zip(records, adjusted, strict=True):
         record |= {"p_holm": float(p_holm), "differs": bool(p_holm < ALPHA)}
     return records
+
+
+def _texts(reference: Sample, new: Sample, seed: int) -> Iterator[Record]:
+    """Yield what is tested of texts beside their measures; nothing where none are read."""
+    if reference.languages is None or new.languages is None or not (reference.without_text and new.without_text):
+        return
+    names = np.unique(np.concatenate([reference.languages, new.languages]))
+    pair = (np.searchsorted(names, reference.languages), np.searchsorted(names, new.languages))
+    found = two_sample.shares_test(*pair, len(names), seed=seed)
+    record = _record("languages", "input", "chi_square_permutation", found, pair)
+    yield {**record, "reference": None, "new": None, "shares": _shares(pair, names.tolist())}
+    (hits, n), (hits_new, n_new) = reference.without_text, new.without_text
+    change = two_sample.difference_of_shares((hits, hits_new), (n, n_new))
+    pair = (np.arange(n) < hits, np.arange(n_new) < hits_new)
+    yield _record("no_text", "input", "fisher_exact", two_sample.TwoSample(change.difference, change.p_value), pair)
 
 
 def _predictions(reference: Sample, new: Sample, seed: int) -> Iterator[Record]:
@@ -102,6 +114,13 @@ def _performance(test_split: Sample, new: Sample, seed: int) -> Iterator[Record]
     shift = two_sample.calibration_shift((test_split.confidence, first), (new.confidence, second), seed=seed)
     pair = (test_split.confidence - first, new.confidence - second)
     yield _record("calibration", "performance", "calibration_permutation", shift, pair)
+
+
+def _shares(pair: tuple[np.ndarray, np.ndarray], names: list[str]) -> Record:
+    """Return each name's share among the indices of both samples."""
+    parts = zip(("reference", "new"), pair, strict=True)
+    shares = {side: np.bincount(found, minlength=len(names)) / len(found) for side, found in parts}
+    return pd.DataFrame(shares, index=names).to_dict("index")
 
 
 def _record(

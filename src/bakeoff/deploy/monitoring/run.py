@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bakeoff.core.errors import EvaluationError, ParamsError
 from bakeoff.core.failures import drawing
@@ -15,15 +16,19 @@ from bakeoff.core.files import write_json
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import load_section, read_yaml
 from bakeoff.core.translation import Translator
-from bakeoff.data.table import SPLITS
+from bakeoff.data.table import SPLITS, load_catalogue
 from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.products import encode_labels, list_new_products, score_reference
 from bakeoff.deploy.monitoring.report import MIN_NEW, build_report
 from bakeoff.deploy.monitoring.sample import Sample, collect_sample
+from bakeoff.deploy.monitoring.texts import StudyTexts, TextMeasures
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.request import make_request, scored
 from bakeoff.deploy.prediction.scores import find_splits
+from bakeoff.deploy.prediction.sides import scored_products
 from bakeoff.deploy.prediction.sources import LABEL_COLUMN, LISTING, Columns, Photos
+from bakeoff.records.candidate import Candidate
+from bakeoff.text.clean import join_fields
 
 REPORT_FILE, FIGURE_FILE = "monitoring.json", "monitor.png"
 
@@ -64,7 +69,9 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
         )
     labels = candidate.training.labels
     columns, wanted = options.columns.as_in_study(project), None if options.unlabelled else labels
-    photos = list_new_products(source, wanted, label_column=options.label_column, columns=columns)
+    reader = None if candidate.training.modality == "image" else Candidate(candidate.name)
+    how = {"label_column": options.label_column, "columns": columns, "reader": reader}
+    photos = list_new_products(source, wanted, **how)
     _tell(photos, source, options)
     params = load_section(project / "params.yaml", ComputeParams)
     reference, test_split, splits = score_reference(project, candidate, params)
@@ -109,13 +116,39 @@ def _score_new(
 ) -> tuple[Sample, dict[str, Any]]:
     """Return the new products and how many are the study's own: left out, but test's or all where too few are left."""
     label_ids = encode_labels(photos, candidate.training.labels)
+    if candidate.training.modality != "image":
+        return _score_new_texts(photos.table, label_ids, candidate, params, project)
     request = make_request(candidate, params, title="new photos", more=True)
     with scored(request, photos.table.loc[:, LISTING]) as folder:
         own = find_splits(project, folder, len(label_ids))
-        for left_out in (SPLITS, SPLITS[:2], ()):
-            wanted = ~np.isin(own, left_out)
-            new = collect_sample(folder, label_ids, wanted, temperature=candidate.calibration.temperature)
-            if len(new) >= MIN_NEW:
-                break
+        return _without_own(own, folder, label_ids, candidate)
+
+
+def _score_new_texts(
+    table: pd.DataFrame, label_ids: np.ndarray, candidate: TrainedCandidate, params: ComputeParams, project: Path
+) -> tuple[Sample, dict[str, Any]]:
+    """Do so for a candidate that reads texts, or a pair, by measures of texts."""
+    data = project / "data"
+    catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet", reads=None).by_product()
+    study = StudyTexts.read(project, candidate, catalogue)
+    measures = study.measure(join_fields(table, study.fields))
+    with scored_products(project, candidate, table, params) as folder:
+        own = study.find_splits(table) if study.needs_text else find_splits(project, folder, len(label_ids))
+        return _without_own(own, folder, label_ids, candidate, measures)
+
+
+def _without_own(
+    own: np.ndarray,
+    folder: Path,
+    label_ids: np.ndarray,
+    candidate: TrainedCandidate,
+    texts: TextMeasures | None = None,
+) -> tuple[Sample, dict[str, Any]]:
+    """Return the products of a folder's scores without the study's own (N,) splits, where enough others are left."""
+    for left_out in (SPLITS, SPLITS[:2], ()):
+        wanted = ~np.isin(own, left_out)
+        new = collect_sample(folder, label_ids, wanted, temperature=candidate.calibration.temperature, texts=texts)
+        if len(new) >= MIN_NEW:
+            break
     counts = {split: int((own == split).sum()) for split in SPLITS}
     return new, {"own_photos": counts, "own_left_out": list(left_out)}
