@@ -35,7 +35,7 @@ def title_of(label: str, rng: np.random.Generator) -> str:
 def project(study, tmp_path_factory):
     """The tiny study with titles, a text candidate and a pair."""
     root = tmp_path_factory.mktemp("texts") / "study"
-    shutil.copytree(study, root)
+    shutil.copytree(study, root, ignore=shutil.ignore_patterns("monitoring"))
     catalogue, rng = read_catalogue(root), np.random.default_rng(0)
     titles = [title_of(label, rng) for label in catalogue.products["label"]]
     table = pd.DataFrame({"product_id": catalogue.products["product_id"], "title": titles, "description": None})

@@ -13,7 +13,6 @@ import pytest
 from bakeoff.core.errors import DataError, EvaluationError, ParamsError
 from bakeoff.core.section import load_section
 from bakeoff.data.predictions import read_predictions
-from bakeoff.deploy.monitoring.run import MonitorOptions, monitor
 from bakeoff.deploy.prediction.run import PredictOptions, predict
 from bakeoff.deploy.prediction.scores import Scores
 from bakeoff.deploy.prediction.sides import fused
@@ -105,15 +104,6 @@ def test_what_cannot_be_read_is_told(project, tmp_path, given, candidate, column
     (tmp_path / "other.csv").write_text("a\nx\n", encoding="utf-8")
     with pytest.raises(error, match=told):
         predict(project, given and tmp_path / given, PredictOptions(candidate, columns=columns))
-
-
-@pytest.mark.parametrize("candidate", [ONE, PAIR])
-def test_monitoring_says_that_it_compares_photos(project, candidate):
-    with pytest.raises(
-        EvaluationError, match=r"monitoring compares photos, and \S+ is not a candidate of photos: name"
-    ):
-        monitor(project, project / "texts.parquet", MonitorOptions(candidate, name="new"))
-    assert not (project / "monitoring").exists()
 
 
 def test_a_pair_of_earlier_trainings_is_refused(project, tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bakeoff.core.errors import EvaluationError, ParamsError
+from bakeoff.core.errors import ParamsError
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import write_json
 from bakeoff.core.machine import ComputeParams
@@ -50,7 +50,7 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
     """Write monitoring/<name>/ and return the report and that folder.
 
     New products come as a folder (one subfolder per class where labels are known) or a table. A ParamsError where a
-    flag cannot be used or the folder is there already, a DataError for too few photos or a label that is not the
+    flag cannot be used or the folder is there already, a DataError for too few products or a label that is not the
     study's, an EvaluationError where the candidate cannot answer.
     """
     name = options.name or datetime.now(UTC).strftime("%Y-%m-%d")
@@ -62,11 +62,6 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
     if (folder / REPORT_FILE).exists() and not options.force:
         raise ParamsError(f"{folder} holds a report, which stays as it is; give another --name, or add --force.")
     candidate = find_candidate(project, options.candidate, seed=options.seed)
-    if candidate.training.modality != "image":
-        raise EvaluationError(
-            f"monitoring compares photos, and {candidate.name} is not a candidate of photos: name one that is with "
-            "--candidate (`bakeoff predict` asks candidates of texts and pairs, too)."
-        )
     labels = candidate.training.labels
     columns, wanted = options.columns.as_in_study(project), None if options.unlabelled else labels
     reader = None if candidate.training.modality == "image" else Candidate(candidate.name)

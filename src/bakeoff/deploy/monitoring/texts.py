@@ -45,7 +45,7 @@ class StudyTexts:
     """The texts of the study's products, as a candidate or a side of a pair reads them."""
 
     fields: list[str]
-    """None where no side reads texts."""
+    """Empty where no side reads texts."""
     texts: list[str]
     """(N,) in the order of the catalogue."""
     splits: dict[tuple[str, str], str]
