@@ -86,9 +86,9 @@ def test_full_is_system_1_to_the_letter():
 
 @pytest.mark.parametrize("name", choices(ROOT / "conf")["model"])
 def test_every_model_file_composes(name):
-    values = compose(ROOT, [f"model={name}", *(["texts=none"] if name == "none" else [])])
+    values = compose(ROOT, [f"model={name}"])
     assert values["model"] == name
-    if name not in ("all", "none", "modern", "food101", "rakuten_images"):
+    if name not in ("all", "modern", "food101", "rakuten_images"):
         assert values["models"] == [name]
 
 
@@ -98,7 +98,7 @@ PROFILES = {  # beside quick and full: with which data set and models
     "rakuten_features": ("rakuten", "efficientnet_b0"),
     "rakuten_images": ("rakuten", "rakuten_images"),
     "rakuten_cnn": ("rakuten", "plain_cnn"),
-    "rakuten_text": ("rakuten", "none"),
+    "rakuten_text": ("rakuten", "efficientnet_b0"),
     "rakuten_fusion": ("rakuten", "resnet50"),
     "food101_quick": ("food101", "food101"),
     "food101_full": ("food101", "food101"),

@@ -15,6 +15,7 @@ from catalogue.dataset_sections import split_params
 
 ROOT = Path(__file__).resolve().parents[2]
 SPLIT = split_params().model_dump()
+NO_PAIRS = read_yaml(ROOT / "params.yaml")["fuse"] | {"first": [], "second": [], "methods": []}
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ def test_committed_params_are_valid(values):
         ({"seeds": []}, "at least one value"),
         ({"models": ["hf:org/name"]}, "give an hf:<id> backbone a file in conf/model/"),
         ({"models": ["a", "a"]}, "lists a name twice"),
+        ({"models": [], "fuse": NO_PAIRS}, "models is empty; a study of texts names one model of photos too"),
         ({"speed": 1}, "unknown key speed"),
         ({"profile": 3}, "profile = 3"),
         ({"evaluate": {"n_bootstrap": "10"}}, r"evaluate\.n_bootstrap = '10'"),
