@@ -56,8 +56,8 @@ def test_expected_time_counts_the_candidates():
 
     params = load_params(ROOT / "params.yaml")
     english, french = (expected_time(params, Translator(code)) for code in ("en", "fr"))
-    assert english.startswith("19 candidates, profile quick: about 34 min ")
-    assert french.startswith("19 candidats, profil quick\u202f: environ 34 min ")
+    assert english.startswith("21 candidates, profile quick: about 34 min ")
+    assert french.startswith("21 candidats, profil quick\u202f: environ 34 min ")
 
 
 @pytest.mark.torch

@@ -53,9 +53,7 @@ class Params(StudyBackbones, StudyTexts):
     @model_validator(mode="after")
     def _can_be_trained(self) -> Self:
         if not self.models:
-            raise ValueError(
-                "models is empty; a study of texts names one model of photos too, whose features it examines"
-            )
+            raise ValueError("models is empty; a study of texts names one model of photos too, for its examination")
         for model in self.models:
             own = self.backbones.get(model)
             head = (own and own.head) or self.backbone_defaults.head

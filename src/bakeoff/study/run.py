@@ -69,8 +69,9 @@ def dvc(root: Path, *arguments: str) -> int:
 
 def expected_time(params: Params, t: Translator) -> str:
     """Return the sentence printed before a study: how long it takes on what."""
-    n = sum(one.modality == "image" for one in params.candidates())
-    gaps = {"n": n, "minutes": _QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n, "profile": params.profile}
+    study = params.candidates()
+    minutes = _QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * sum(one.modality == "image" for one in study)
+    gaps = {"n": len(study), "minutes": minutes, "profile": params.profile}
     text = N_("{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already.")
     if params.profile != "quick":
         text = N_(
