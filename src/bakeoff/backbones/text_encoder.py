@@ -23,7 +23,7 @@ _FAILURES = (OSError, ValueError, TypeError, RuntimeError, ImportError, Attribut
 
 
 class TextEncoder:
-    """Texts to embeddings on the CPU."""
+    """Texts to embeddings."""
 
     def __init__(self, network: Any, tokenizer: Any, params: EncoderParams) -> None:
         """Hold transformers' network and tokenizer."""
@@ -52,7 +52,7 @@ class TextEncoder:
     @property
     def arrays(self) -> list[np.ndarray]:
         """The network's parameters, float32."""
-        return [parameter.detach().numpy() for parameter in self.network.parameters()]
+        return [parameter.detach().cpu().numpy() for parameter in self.network.parameters()]
 
     def encode(self, texts: Sequence[str], *, track: Callable[[Any], Iterable[Any]] = iter) -> np.ndarray:
         """Return embeddings (N, D) float32 of length 1; those of others in a batch move one by some 1e-7.
@@ -68,15 +68,23 @@ class TextEncoder:
     def _encode(self, texts: Sequence[str]) -> np.ndarray:
         import torch
 
-        prefixed = [self.params.prefix + text for text in texts]
-        most = self.params.max_tokens
-        tokens = self.tokenizer(prefixed, padding=True, truncation=True, max_length=most, return_tensors="pt")
         with torch.inference_mode():
-            states = self.network(**tokens).last_hidden_state  # N T D
-            is_token = tokens["attention_mask"][..., None].to(states.dtype)  # N T 1
-            mean = (states * is_token).sum(dim=1) / is_token.sum(dim=1).clamp(min=1)
-            pooled = states[:, 0] if self.params.pooling == "cls" else mean
-            return torch.nn.functional.normalize(pooled).numpy()  # N D
+            tokens = self.tokens(texts).to(self.network.device)
+            return self.embed(**tokens).cpu().numpy()
+
+    def tokens(self, texts: Sequence[str]) -> Any:
+        """Return `input_ids` and `attention_mask` of texts, (N, T) int64, padded on the right."""
+        prefixed, most = [self.params.prefix + text for text in texts], self.params.max_tokens
+        return self.tokenizer(prefixed, padding=True, truncation=True, max_length=most, return_tensors="pt")
+
+    def embed(self, **tokens: Any) -> Any:
+        """Return the embeddings (N, D) of tokens, a tensor through which gradients pass."""
+        import torch
+
+        states = self.network(**tokens).last_hidden_state  # N T D
+        is_token = tokens["attention_mask"][..., None].to(states.dtype)  # N T 1
+        mean = (states * is_token).sum(dim=1) / is_token.sum(dim=1).clamp(min=1)
+        return torch.nn.functional.normalize(states[:, 0] if self.params.pooling == "cls" else mean)
 
     def save(self, folder: Path) -> None:
         """Write config.json, model.safetensors and the tokenizer's files."""

@@ -17,7 +17,7 @@ from bakeoff.learning.folds import make_folds
 from bakeoff.records.base import Record
 from bakeoff.records.text import FastTextParams, TextClassifierParams, VectoriserParams
 from bakeoff.text import embed
-from bakeoff.text.encode import Encoders
+from bakeoff.text.encode import FOLDER, Encoders
 from bakeoff.text.heads import Head, LinearHead, fit_head, head_of
 from bakeoff.text.vectorise import Vectoriser, fit_vectoriser
 
@@ -113,6 +113,9 @@ class TextClassifier:
             arrays |= {f"idf_{kind}": idf for kind, idf in self.vectoriser.idf.items()}
         elif isinstance(self.vectoriser, embed.SentenceVectors):
             self.vectoriser.model.save_model(str(folder / embed.FILE))
+        elif self.params.is_finetuned:
+            for name, encoder in zip(self.params.encoders, self.vectoriser.encoders, strict=True):
+                encoder.save(folder / FOLDER / name)
         with replacing(folder / _ARRAYS) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **arrays)
         record = TextClassifierRecord(

@@ -14,8 +14,11 @@ from bakeoff.core.files import replacing
 from bakeoff.core.locks import waiting_lock
 from bakeoff.core.progress import progress_bar
 from bakeoff.learning.key import ON_DEVICE
-from bakeoff.records.text import EncoderParams
-from bakeoff.records.training import TrainingHeader
+from bakeoff.records.text import EncoderParams, TextSettings
+from bakeoff.records.training import TrainingHeader, TrainingRecord
+
+FOLDER = "encoder"
+"""In a training folder: a fine-tuned encoder, in a folder of its name."""
 
 
 class Encoders:
@@ -23,7 +26,7 @@ class Encoders:
 
     def __init__(self, encoders: Sequence[TextEncoder]) -> None:
         """Hold at least one."""
-        self._encoders = encoders
+        self.encoders = encoders
         self._rows, self._vectors = dict[str, int](), np.zeros((0, 0), np.float32)
         self.seconds = 0.0
         """That embedding what is remembered took, once."""
@@ -31,13 +34,13 @@ class Encoders:
     @property
     def arrays(self) -> list[np.ndarray]:
         """The networks' parameters, float32."""
-        return [array for encoder in self._encoders for array in encoder.arrays]
+        return [array for encoder in self.encoders for array in encoder.arrays]
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
         """Return (N, D) float32, each encoder's part of length 1; remembered embeddings are taken where all are."""
         if self._rows and all(text in self._rows for text in texts):
             return self._vectors[[self._rows[text] for text in texts]]
-        return np.hstack([encoder.encode(texts) for encoder in self._encoders])
+        return np.hstack([encoder.encode(texts) for encoder in self.encoders])
 
     def remember(self, texts: Sequence[str], header: TrainingHeader, root: Path) -> None:
         """Embed the distinct ones of a catalogue's texts, once for all seeds and heads; other processes wait.
@@ -52,7 +55,7 @@ class Encoders:
                 started = time.perf_counter()
                 with progress_bar() as bar:
                     track = partial(bar.track, description="batches of texts embedded")
-                    vectors = np.hstack([one.encode(distinct, track=track) for one in self._encoders])
+                    vectors = np.hstack([one.encode(distinct, track=track) for one in self.encoders])
                 with replacing(file) as written, written.open("wb") as opened:
                     np.savez(opened, vectors=vectors, seconds=time.perf_counter() - started)
         with np.load(file) as stored:
@@ -65,11 +68,20 @@ class Encoders:
             content.update(f"{len(text)} {text}".encode(errors="surrogatepass"))
         made_by = {
             "weights": header.weights.files,
-            "encoders": [encoder.params.computed for encoder in self._encoders],
+            "encoders": [encoder.params.computed for encoder in self.encoders],
             "code": code_digest(Path(__file__).resolve()),
             **header.model_dump(include=ON_DEVICE),
         }
         return digest([content.hexdigest(), made_by])
+
+
+def trained_encoders(record: TrainingRecord, training_dir: Path, weights_root: Path | None) -> Encoders | None:
+    """Return the encoders that a trained text model asks: its own in the training folder, or those of its weights."""
+    settings = record.settings
+    assert isinstance(settings, TextSettings)
+    if settings.is_finetuned or not settings.encoders:
+        return open_encoders(settings.encoders, training_dir / FOLDER)
+    return open_encoders(settings.encoders, record.own_weights(training_dir, weights_root))
 
 
 def open_encoders(params: dict[str, EncoderParams], weights_dir: Path) -> Encoders | None:

@@ -22,7 +22,7 @@ from bakeoff.records.weights import existing_record
 from bakeoff.text.classify import LabelledTexts, TextClassifier
 from bakeoff.text.clean import clean_texts, join_fields
 from bakeoff.text.detect import LANGUAGES_FILE, LANGUAGES_FOLDER
-from bakeoff.text.encode import Encoders, open_encoders
+from bakeoff.text.encode import Encoders, open_encoders, trained_encoders
 from bakeoff.text.lemmas import has_tagger
 from bakeoff.text.train import sizes_of
 from bakeoff.text.translate import translated
@@ -113,10 +113,7 @@ def load_text_predictor(training_dir: Path, *, weights_root: Path | None = None)
     has_tagger(record.settings.cleaning.lemmas)  # refuses at once where spaCy cleaned the texts and is missing here
     if (training_dir / LANGUAGES_FILE).is_file():  # of a logged model, which may run where the package is not
         os.environ[LANGUAGES_FOLDER] = str(training_dir.resolve())
-    encoders = None
-    if record.settings.encoders:
-        encoders = open_encoders(record.settings.encoders, record.own_weights(training_dir, weights_root))
-    classifier = TextClassifier.load(training_dir, encoders)
+    classifier = TextClassifier.load(training_dir, trained_encoders(record, training_dir, weights_root))
     how = {"threads": default_threads(), "translates": record.mode == "translated"}
     return TextPredictor(classifier, record.settings, record.labels, record.title, **how)
 

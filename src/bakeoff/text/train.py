@@ -2,8 +2,9 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from bakeoff.data.table import Catalogue, read_prepared
 from bakeoff.learning.key import now_utc, split_digest, training_key, versions
 from bakeoff.learning.outputs import fitted_outcome
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.text import TextSettings
+from bakeoff.records.text import FinetuneParams, TextSettings
 from bakeoff.records.training import TrainingHeader, TrainingRecord
 from bakeoff.records.weights import read_record
 from bakeoff.text.classify import LabelledTexts, TextClassifier, out_of_fold
@@ -79,6 +80,12 @@ def plan_text_training(
     texts = cached_texts(told, settings.cleaning, state_dir("texts"))
     if not any(texts[row] for row in catalogue.rows("train")):
         raise TrainingError(f"{settings.model}: no train product has a text; see section `dataset`, columns.")
+    device, name, recipe = "cpu", cpu_name(), dict[str, Any]()
+    if isinstance(settings.classifier, FinetuneParams):
+        from bakeoff.training.device import device_name, resolve_device  # PyTorch, which others do not need
+
+        found, recipe = resolve_device(compute.device), settings.classifier.recipe
+        device, name = found.type, device_name(found)
     header = TrainingHeader(
         candidate=candidate.name,
         model=settings.model,
@@ -87,17 +94,17 @@ def plan_text_training(
         framework="scikit-learn",
         architecture=settings.architecture,
         settings=settings,
-        training={},
+        training=recipe,
         labels=list(catalogue.labels),
         dataset=catalogue.dataset,
         splits=split_digest(catalogue),
         weights=read_record(weights_dir),
         weights_dir=relative_to_project(weights_dir),
-        device="cpu",
-        device_name=cpu_name(),
+        device=device,
+        device_name=name,
         threads=threads,
         scan=None,
-        loss="cross_entropy",
+        loss=recipe["loss"]["name"] if recipe else "cross_entropy",
         versions=versions("encoder" if encoders else "text"),
         key="",
     )
@@ -119,13 +126,20 @@ def train_text(plan: TextTraining, out_dir: Path) -> TrainingRecord:
     started_at, started = now_utc(), time.perf_counter()
     catalogue, known, encoders = plan.catalogue, plan.known(plan.catalogue.rows("train")), plan.encoders
     classifier = TextClassifier.fit(known.once(), plan.settings, seed=plan.header.seed, encoders=encoders)
+    history = None
+    if plan.settings.is_finetuned:
+        from bakeoff.text.finetune import finetune
+
+        validation = plan.known(catalogue.rows("validation"))
+        classifier, history = finetune(classifier, known.once(), validation, plan.header)
     fitted_s = time.perf_counter() - started
     embedded_s = encoders.seconds * len(known.texts) / len(plan.texts) if encoders else 0.0
     probabilities = classifier.probabilities(plan.texts)
     classifier.save(out_dir)
     predict_s, resident_mib = time.perf_counter() - started - fitted_s, peak_resident_mib()
-    unseen = _out_of_fold(plan, known)
+    unseen = None if history else _out_of_fold(plan, known)
     outcome = fitted_outcome(plan.header, catalogue, probabilities, seconds=fitted_s, out_of_fold=unseen)
+    outcome = replace(outcome, history=history) if history else outcome
     record = outcome.write(
         out_dir,
         network={"probabilities": "softmax", **sizes_of(classifier)},
@@ -145,7 +159,11 @@ def train_text(plan: TextTraining, out_dir: Path) -> TrainingRecord:
 def sizes_of(classifier: TextClassifier) -> dict[str, float]:
     """Return a classifier's figures, as training.json names them."""
     arrays = [*classifier.head.arrays.values(), *classifier.vectoriser.arrays]
-    trained = classifier.head.arrays.values() if isinstance(classifier.vectoriser, Encoders) else arrays
+    trained = (
+        classifier.head.arrays.values()
+        if isinstance(classifier.vectoriser, Encoders) and not classifier.params.is_finetuned
+        else arrays
+    )
     return {
         "n_parameters": sum(array.size for array in arrays),
         "n_trainable": sum(array.size for array in trained),
