@@ -112,16 +112,30 @@ def test_a_product_without_a_text_is_answered_all_the_same(tmp_path):
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-def test_where_texts_are_required_a_product_without_one_is_not_learnt_from(tmp_path):
+@pytest.mark.parametrize("text", [None, " "])
+def test_a_product_without_a_text_is_not_learnt_from_and_answered_by_the_class_shares(tmp_path, text):
     catalogue = catalogue_of(tmp_path)
     without = [int(catalogue.rows(split)[0]) for split in ("train", "test")]
-    products = catalogue.products.assign(has_text=~catalogue.products.index.isin(without), has_photo=True)
-    plan = plan_of(tmp_path, replace(catalogue, products=products, reads="text"))
+    texts = pd.read_parquet(tmp_path / "texts.parquet")
+    texts.loc[texts["product_id"].isin(catalogue.products["product_id"].iloc[without]), "title"] = text
+    texts.to_parquet(tmp_path / "texts.parquet", index=False)
+    plan = plan_of(tmp_path, catalogue)
     assert without[0] not in plan.catalogue.rows("train")
     train_text(plan, tmp_path / "out")
-    found = read_predictions(tmp_path / "out" / "predictions.parquet").probabilities
-    np.testing.assert_allclose(found[without], 1 / 3, rtol=1e-6)
-    assert (np.delete(found, without, axis=0).max(axis=1) > 0.5).all()
+    found = read_predictions(tmp_path / "out" / "predictions.parquet")
+    np.testing.assert_allclose(found.probabilities[without], 1 / 3, rtol=1e-6)
+    assert (np.delete(found.probabilities, without, axis=0).max(axis=1) > 0.5).all()
+    assert np.flatnonzero(found.products["origin"] == "without_input").tolist() == without
+
+
+def test_a_split_without_texts_is_told(tmp_path):
+    catalogue = catalogue_of(tmp_path)
+    texts = pd.read_parquet(tmp_path / "texts.parquet")
+    lacking = catalogue.products["product_id"].iloc[catalogue.rows("validation")]
+    texts.loc[texts["product_id"].isin(lacking), "title"] = None
+    texts.to_parquet(tmp_path / "texts.parquet", index=False)
+    with pytest.raises(TrainingError, match="tfidf_svm: no validation product has a text; see section `dataset`"):
+        plan_of(tmp_path, catalogue)
 
 
 @pytest.mark.parametrize("name", ["tfidf_svm", "tfidf_forest", "fasttext"])

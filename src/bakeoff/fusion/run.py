@@ -2,14 +2,13 @@
 
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.machine import cpu_name, peak_resident_mib
 from bakeoff.core.seeding import default_threads
-from bakeoff.data.predictions import Predictions, read_out_of_fold, read_predictions
-from bakeoff.data.table import Catalogue, has_input
+from bakeoff.data.predictions import WITHOUT_INPUT, Predictions, read_out_of_fold, read_predictions
+from bakeoff.data.table import Catalogue
 from bakeoff.fusion.fit import Fusion, Inputs, fit_fusion, fused_probabilities
 from bakeoff.fusion.params import FuseParams
 from bakeoff.learning.key import now_utc, split_digest, training_key, versions
@@ -38,9 +37,9 @@ def fuse(candidate: Candidate, catalogue: Catalogue, runs_dir: Path, *, params: 
     catalogue, folders = catalogue.by_product(), [side.folder(runs_dir) / "training" for side in candidate.sides]
     sides = [TrainingRecord.read(folder / "training.json") for folder in folders]
     plain = [read_predictions(folder / "predictions.parquet", catalogue=catalogue) for folder in folders]
-    read = [replace(catalogue, reads=side.modality) for side in candidate.sides]
-    first, second = map(_unseen, plain, folders, read)
-    method, (one, other) = str(candidate.mode), (has_input(side, catalogue) for side in candidate.sides)
+    one, other = ((side.products["origin"] != WITHOUT_INPUT).to_numpy() for side in plain)
+    first, second = map(_unseen, plain, folders, map(catalogue.reading, (one, other)))
+    method, catalogue = str(candidate.mode), catalogue.reading(one | other)
     inputs = Inputs(one, other, catalogue.products["group_id"].to_numpy())
     given = {"params": params.settings(method), "seed": candidate.seed, "inputs": inputs}
     fusion = fit_fusion(method, first, second, **given)

@@ -75,11 +75,13 @@ def plan_text_training(
     catalogue = catalogue.by_product()
     table = read_prepared(catalogue_dir, "texts.parquet").set_index("product_id")
     told = join_fields(table.loc[catalogue.products["product_id"].tolist()], settings.cleaning.join)
+    catalogue = catalogue.reading(np.array([bool(text.strip()) for text in told]))
     if candidate.mode == "translated":
         told = translated(told, settings.translation, state_dir("translations"))
     texts = cached_texts(told, settings.cleaning, state_dir("texts"))
-    if not any(texts[row] for row in catalogue.rows("train")):
-        raise TrainingError(f"{settings.model}: no train product has a text; see section `dataset`, columns.")
+    for split in ("train", "validation"):
+        if not any(texts[row] for row in catalogue.rows(split)):
+            raise TrainingError(f"{settings.model}: no {split} product has a text; see section `dataset`, columns.")
     device, name, recipe = "cpu", cpu_name(), dict[str, Any]()
     if isinstance(settings.classifier, FinetuneParams):
         from bakeoff.training.device import device_name, resolve_device  # PyTorch, which others do not need
