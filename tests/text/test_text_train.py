@@ -178,3 +178,29 @@ def test_speed_is_of_a_model_fitted_to_the_catalogues_texts(tmp_path):
     assert turn.timings[1].seconds
     assert turn.walks.n_images
     assert network.description["file_mib"] > 0
+
+
+def test_a_candidate_whose_folds_cannot_be_learnt_stands_without_their_answers(tmp_path, capfd, monkeypatch):
+    def fail(*_, **__):
+        raise TrainingError("no terms")
+
+    monkeypatch.setattr("bakeoff.text.train.out_of_fold", fail)
+    train_text(plan_of(tmp_path, catalogue_of(tmp_path)), tmp_path / "training")
+    assert read_out_of_fold(tmp_path / "training") is None
+    assert "tfidf_svm-original seed 0 has no answers out of fold: no terms" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("harm", [lambda file: file.unlink(), lambda file: file.write_bytes(b"PK\3\4 half")])
+@pytest.mark.parametrize(("name", "file"), [("tfidf_svm", "classifier.npz"), ("fasttext", "model.bin")])
+def test_a_broken_file_is_told(tmp_path, name, file, harm):
+    train_text(plan_of(tmp_path, catalogue_of(tmp_path), settings=settings(name)), tmp_path / "training")
+    harm(tmp_path / "training" / file)
+    with pytest.raises(DataError, match=r"holds a broken text classifier \(.*train it again"):
+        load_text_predictor(tmp_path / "training")
+
+
+def test_a_translated_candidate_has_the_licence_of_its_translator():
+    own = settings()
+    assert (own.translated().commercial_use, own.translated().licence_code) == (True, "BSD-3-Clause, translator MIT")
+    unknown = own.translation.model_copy(update={"commercial_use": None})
+    assert own.model_copy(update={"translation": unknown}).translated().commercial_use is None

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from bakeoff.core.section import PositiveFloat, PositiveInt, Section
 from bakeoff.fusion.methods import METHODS
-from bakeoff.records.study import PairLists
+from bakeoff.records.study import PairLists, each_once
 
 
 def _known(name: str) -> str:
@@ -46,7 +46,7 @@ class BoostingParams(Section):
 class FuseParams(PairLists, extra="forbid"):
     """Section `fuse`: which candidates answer as one, and each method's settings."""
 
-    methods: list[Annotated[str, AfterValidator(_known)]]
+    methods: Annotated[list[Annotated[str, AfterValidator(_known)]], AfterValidator(each_once)]
     weighted_mean: WeightedMeanParams
     stacking_logistic: LinearParams
     stacking_svm: LinearParams

@@ -68,7 +68,7 @@ class Encoders:
             content.update(f"{len(text)} {text}".encode(errors="surrogatepass"))
         made_by = {
             "weights": header.weights.files,
-            "encoders": [encoder.params.computed for encoder in self.encoders],
+            "encoders": [[one.params.name, one.params.computed] for one in self.encoders],
             "code": code_digest(Path(__file__).resolve()),
             **header.model_dump(include=ON_DEVICE),
         }

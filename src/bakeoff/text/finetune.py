@@ -10,6 +10,7 @@ from bakeoff.backbones.classifier import Classifier
 from bakeoff.backbones.text_encoder import TextEncoder
 from bakeoff.core.code import code_digest, digest
 from bakeoff.core.locks import waiting_lock
+from bakeoff.core.machine import ComputeParams
 from bakeoff.core.paths import state_dir
 from bakeoff.core.seeding import seed_everything
 from bakeoff.learning.balance import class_weights
@@ -21,7 +22,7 @@ from bakeoff.text.encode import Encoders
 from bakeoff.text.heads import LinearHead
 from bakeoff.training.checkpoint import CheckpointFolder
 from bakeoff.training.data import ArrayBatches, LoaderOptions
-from bakeoff.training.device import make_deterministic
+from bakeoff.training.device import device_name, make_deterministic, resolve_device
 from bakeoff.training.loop import LoopOptions, train_module
 from bakeoff.training.losses import build_loss
 
@@ -50,6 +51,12 @@ class _Embedder(nn.Module):
         is_token = tokens != self._encoder.tokenizer.pad_token_id
         longest = int(is_token.sum(dim=1).max())
         return self._encoder.embed(input_ids=tokens[:, :longest], attention_mask=is_token[:, :longest].long())
+
+
+def device_for(compute: ComputeParams) -> tuple[str, str]:
+    """Return the kind of device that a training runs on, and the name on its box."""
+    device = resolve_device(compute.device)
+    return device.type, device_name(device)
 
 
 def finetune(
