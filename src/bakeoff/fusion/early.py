@@ -33,7 +33,7 @@ def learn_head(kind: Kind, sides: Sequence[Array], label_ids: Array, params: Any
     with np.errstate(invalid="ignore"):  # of a side that has nothing of any product
         scaler = StandardScaler().fit(values)
     learnt = {"classes": classes, "n_features": np.array([side.shape[1] for side in sides])}
-    learnt |= {"means": _float32(scaler.mean_), "scales": _float32(scaler.scale_)}
+    learnt |= {"means": np.asarray(scaler.mean_, np.float32), "scales": np.asarray(scaler.scale_, np.float32)}
     n_copies, copied = round(params.dropout * len(rows)), [np.arange(len(rows))]
     copied += [generator.permutation(len(rows))[:n_copies] for _ in sides]
     inputs = _standardised(learnt, values)[np.concatenate(copied)]
@@ -41,7 +41,7 @@ def learn_head(kind: Kind, sides: Sequence[Array], label_ids: Array, params: Any
     inputs[len(rows) + n_copies :, first:] = 0
     layers = _fit(kind, inputs, targets[np.concatenate(copied)], params, seed) if len(classes) > 1 else []
     for number, (weights, biases) in enumerate(layers):
-        learnt |= {f"weights_{number}": _float32(weights), f"biases_{number}": _float32(biases)}
+        learnt |= {f"weights_{number}": weights.astype(np.float32), f"biases_{number}": biases.astype(np.float32)}
     return learnt
 
 
@@ -53,10 +53,6 @@ def answer(learnt: Learnt, sides: Sequence[Array]) -> Array:
         values = np.maximum(values, 0) if number else values
         values = values @ learnt[f"weights_{number}"] + learnt[f"biases_{number}"]
     return softmax(values, axis=1) if n_layers else np.ones((len(values), 1), np.float32)
-
-
-def _float32(values: Any) -> Array:
-    return np.asarray(values, dtype=np.float32)
 
 
 def _standardised(learnt: Learnt, values: Array) -> Array:
@@ -78,11 +74,8 @@ def _fit(kind: Kind, inputs: Array, targets: Array, params: Any, seed: int) -> l
     with warnings.catch_warnings():  # the last digits of a fit that is good enough
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(inputs, targets)
-    if kind == "linear":
-        layers = [(model.coef_.T, model.intercept_)]
-    else:
-        layers = list(zip(model.coefs_, model.intercepts_, strict=True))
-    if layers[-1][1].size == 1:  # of two classes: the margin of the second over the first
-        weights, biases = layers.pop()
-        layers.append((np.hstack([-weights, weights]) / 2, np.hstack([-biases, biases]) / 2))
-    return layers
+    linear = kind == "linear"
+    weights, biases = ([model.coef_.T], [model.intercept_]) if linear else (model.coefs_, model.intercepts_)
+    if len(biases[-1]) == 1:  # of two classes: the margin of the second over the first
+        weights[-1], biases[-1] = (np.hstack([-one, one]) / 2 for one in (weights[-1], biases[-1]))
+    return list(zip(weights, biases, strict=True))

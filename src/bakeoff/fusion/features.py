@@ -29,14 +29,20 @@ def side_features(training_dir: Path, catalogue: Catalogue, compute: ComputePara
     """
     record = TrainingRecord.read(training_dir / "training.json")
     if isinstance(record.settings, TextSettings) and record.settings.encoders:
-        return _text_features(record, training_dir, replace(catalogue, reads="text"), compute)
+        from bakeoff.text.train import plan_text_training
+
+        side, read = Candidate(record.candidate, record.seed), replace(catalogue, reads="text")
+        given = {"compute": compute, "weights_dir": record.own_weights(training_dir)}
+        plan = plan_text_training(record.settings, side, read, catalogue.store.path.parent, **given)
+        assert plan.encoders
+        return plan.encoders.features(plan.texts)
     if record.framework != "pytorch" or parse_mode(record.mode).trained != 0:
         raise EvaluationError(
             f"{record.candidate} cannot be fused early, only by what it answers (mean, stacking_logistic, …); features "
             "are taken of PyTorch candidates with a frozen backbone (<model>-frozen, <model>-probe_<head>) and of text "
             "models on frozen encoders, such as minilm."
         )
-    found = photo_features(record, training_dir, replace(catalogue, reads="image"), compute)
+    found = photo_features(record, training_dir, catalogue, compute)
     found[~catalogue.by_product().has_input("image")] = np.nan
     return found
 
@@ -55,21 +61,3 @@ def photo_features(
     model = load_photo_classifier(training_dir, device=device)
     features = cached_features(model, catalogue, header, workers=compute.loader_workers)
     return np.array(catalogue.mean_of_photos(features.array))
-
-
-def _text_features(
-    record: TrainingRecord, training_dir: Path, catalogue: Catalogue, compute: ComputeParams
-) -> np.ndarray:
-    from bakeoff.text.train import plan_text_training
-
-    assert isinstance(record.settings, TextSettings)
-    plan = plan_text_training(
-        record.settings,
-        Candidate(record.candidate, record.seed),
-        catalogue,
-        catalogue.store.path.parent,
-        compute=compute,
-        weights_dir=record.own_weights(training_dir),
-    )
-    assert plan.encoders
-    return plan.encoders.features(plan.texts)

@@ -49,11 +49,6 @@ class Fusion:
         """How many numbers each side gives it of a product."""
         return self.learnt["n_features"].tolist() if self.is_early else [len(self.labels)] * 2
 
-    @property
-    def n_parameters(self) -> int:
-        """The numbers that an early method's head has."""
-        return sum(array.size for name, array in self.learnt.items() if name.startswith(("weights_", "biases_")))
-
     def apply(self, first: Array, second: Array, has_first: Array, has_second: Array) -> Array:
         """Return (N, K) float32, rows sum to 1; where one side has no input the other's answer stands.
 

@@ -81,10 +81,13 @@ def fuse(
 
 def _sizes(sides: list[TrainingRecord], fusion: Fusion) -> dict[str, float]:
     """Return the sides' figures added up, as training.json names them; an early pair has a head in the place of two."""
-    found = {name: sum(getattr(one, name) for one in sides) for name in _TOTALS}
-    more = fusion.n_parameters - found["n_trainable"] if fusion.is_early else 0
-    own = {"n_parameters": more, "n_trainable": more, "size_mib": 4 * more / 2**20}
-    return {name: value + own.get(name, 0) for name, value in found.items()}
+    found: dict[str, float] = {name: sum(getattr(one, name) for one in sides) for name in _TOTALS}
+    if fusion.is_early:
+        own = sum(array.size for name, array in fusion.learnt.items() if name.startswith(("weights_", "biases_")))
+        more = own - found["n_trainable"]
+        found |= {"n_parameters": found["n_parameters"] + more, "n_trainable": own}
+        found |= {"size_mib": found["size_mib"] + 4 * more / 2**20}
+    return found
 
 
 def _as_features(side: Predictions, folder: Path, catalogue: Catalogue, compute: ComputeParams) -> Predictions:
