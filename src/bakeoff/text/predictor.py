@@ -80,9 +80,17 @@ class TextPredictor(Measurable):
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return (N, K) float32 probabilities of texts as they are stored."""
+        return self.forward(self._cleaned(texts))
+
+    def features(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (N, D) float32 of frozen encoders (`Encoders.features`) of texts as they are stored."""
+        assert isinstance(self._classifier.vectoriser, Encoders)
+        return self._classifier.vectoriser.features(self._cleaned(texts))
+
+    def _cleaned(self, texts: Sequence[str]) -> list[str]:
         if self._translates and self.settings.translation:
             texts = translated(texts, self.settings.translation, state_dir("translations"))
-        return self.forward(clean_texts(texts, self.settings.cleaning))
+        return clean_texts(texts, self.settings.cleaning)
 
     def compiled_call(self, batch: Sequence[str]) -> Callable[[], None]:
         """Return a call that classifies cleaned texts and nothing else."""
