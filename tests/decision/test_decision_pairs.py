@@ -98,15 +98,18 @@ def test_products_that_belong_together_count_as_such(found):
     assert (grouped.accuracy, grouped.b) == (found.accuracy, found.b)
 
 
-def test_seeds_that_all_three_have_are_averaged(found):
-    doubled = gain(np.stack([FIRST, FIRST]), np.stack([SECOND, SECOND, SECOND]), np.stack([PAIR, PAIR]))
+def test_seeds_are_averaged_where_all_three_have_as_many(found):
+    doubled = gain(np.stack([FIRST, FIRST]), np.stack([SECOND, SECOND]), np.stack([PAIR, PAIR]))
     assert (found.n_seeds, doubled.n_seeds) == (1, 2)
     assert doubled.removed == found.removed
     names = {"accuracy_first", "accuracy_second", "accuracy", "accuracy_oracle", "difference"}
     assert doubled.model_dump(include=names) == pytest.approx(found.model_dump(include=names))
 
 
-def test_a_pair_whose_side_has_no_result_is_left_out():
+@pytest.mark.parametrize("n_seeds", [0, 2])
+def test_a_pair_whose_side_has_no_result_or_another_number_of_them_is_left_out(n_seeds):
     predicted = {name: np.array([PAIR]) for name in (SIDES[0], NAME)}
+    if n_seeds:
+        predicted[SIDES[1]] = np.stack([SECOND] * n_seeds)
     outcomes = Outcomes(TRUE, 3, predicted, {name: [answers(PAIR)] for name in predicted})
     assert pair_gains(outcomes, n_resamples=500) == []

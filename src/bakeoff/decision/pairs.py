@@ -70,21 +70,20 @@ class PairGain(Section):
 
 
 def pair_gains(outcomes: Outcomes, *, n_resamples: int) -> list[PairGain]:
-    """Return how each pair with a result compares with its sides, where both have one, by the seeds that all have."""
+    """Return how each pair compares with its sides, where all three have results of equally many seeds."""
     known = outcomes.predicted
     names = {name: tuple(side.name for side in Candidate(name).sides) for name in known}
     found = [
         _gain(name, sides, outcomes, n_resamples)
         for name, sides in names.items()
-        if sides and all(side in known for side in sides)
+        if sides and all(len(known.get(side, ())) == len(known[name]) for side in sides)
     ]
     adjusted = holm(np.array([one.p_value for one in found]))
     return [one.model_copy(update={"p_holm": p}) for one, p in zip(found, adjusted, strict=True)]
 
 
 def _gain(name: str, sides: tuple[str, ...], outcomes: Outcomes, n_resamples: int) -> PairGain:
-    n_seeds = min(len(outcomes.predicted[one]) for one in (*sides, name))
-    predicted = np.stack([outcomes.predicted[one][:n_seeds] for one in (*sides, name)])
+    predicted = np.stack([outcomes.predicted[one] for one in (*sides, name)])
     right = predicted == outcomes.label_ids
     shares = right.mean(axis=(1, 2)).tolist()
     place = int(shares[1] > shares[0])
@@ -98,7 +97,7 @@ def _gain(name: str, sides: tuple[str, ...], outcomes: Outcomes, n_resamples: in
         first=sides[0],
         second=sides[1],
         better=sides[place],
-        n_seeds=n_seeds,
+        n_seeds=predicted.shape[1],
         accuracy_first=shares[0],
         accuracy_second=shares[1],
         accuracy=shares[2],

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakeoff.core.errors import EvaluationError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.modes import parse_mode
 from bakeoff.core.paths import project_root
@@ -26,8 +25,7 @@ def open_subject(training_dir: Path, compute: ComputeParams, *, batch_px: int) -
         EvaluationError: the folder holds no training.
     """
     record = TrainingRecord.read(training_dir / "training.json")
-    if record.modality != "image":
-        raise EvaluationError(f"{record.candidate} reads texts, no photos; name a candidate that does.")
+    record.require_photos()
     if record.framework == "tensorflow":
         with open_keras_subject(project_root(), training_dir, compute, batch_px=batch_px) as subject:
             yield subject

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from bakeoff.core.allocator import allocator_name
-from bakeoff.core.errors import EvaluationError, MemoryExhaustedError
+from bakeoff.core.errors import MemoryExhaustedError
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.photo import Photo
 from bakeoff.data.products import Products
@@ -167,8 +167,7 @@ def load_predictor(training_dir: Path, *, device: str = "auto", weights_root: Pa
     where the folder holds no training, or one of a candidate that reads no photos.
     """
     record = TrainingRecord.read(training_dir / "training.json")
-    if record.modality != "image":
-        raise EvaluationError(f"{record.candidate} reads texts, no photos; name a candidate that does.")
+    record.require_photos()
     if record.framework == "tensorflow":
         from bakeoff.predictors.keras_predictor import load_keras_predictor
 

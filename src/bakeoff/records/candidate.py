@@ -67,6 +67,11 @@ class Candidate:
         return "tf" if self.is_baseline else "torch"
 
     @property
+    def in_one_environment(self) -> bool:
+        """Whether one environment holds all of it: not of a pair with the TensorFlow baseline."""
+        return not any(side.is_baseline for side in self.sides)
+
+    @property
     def title(self) -> str:
         """The name and the seed, for messages."""
         return f"{self.name} (seed {self.seed})"

@@ -45,7 +45,10 @@ _JOINED: dict[str, Callable[[Any], Any]] = {
         ("images_per_s", "images_per_s_low", "images_per_s_high", "images_per_cpu_s"),
         lambda rates: harmonic_mean(rates) / len(rates),
     ),
-    **dict.fromkeys(("framework", "runtime"), lambda names: " + ".join(dict.fromkeys(names))),
+    **dict.fromkeys(
+        ("framework", "runtime", "device", "device_name", "dtype", "memory_format", "gmacs_method"),
+        lambda names: " + ".join(dict.fromkeys(names)),
+    ),
     **dict.fromkeys(("n_calls", "n_latency", "n_images"), min),
     "noisy": any,
 }
@@ -110,6 +113,7 @@ class NetworkSpeed(Section):
 
         walks = [one.end_to_end for one in both]
         told = {"composed": True, "sweep": [], "versions": second.versions | first.versions}
+        told["scan"] = first.scan or second.scan
         told["end_to_end"] = walks[0].model_copy(update=joined(walks))
         return first.model_copy(update=joined(both) | told)
 

@@ -65,6 +65,11 @@ class TrainingHeader(Section):
         """What it reads of a product."""
         return Candidate(self.candidate).modality
 
+    def require_photos(self) -> None:
+        """Raise an EvaluationError where the candidate is not one of photos."""
+        if self.modality != "image":
+            raise EvaluationError(f"{self.candidate} is not a candidate of photos; name one that is.")
+
     def own_weights(self, training_dir: Path, weights_root: Path | None = None) -> Path:
         """Return the folder of the weights that a training in `training_dir` ran on.
 

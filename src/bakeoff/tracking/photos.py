@@ -55,8 +55,8 @@ class ClassifierModel(ABC):
         self._calibration = CalibrationRecord.read_if_there(training_dir.parent / "evaluation" / CALIBRATION)
 
     @abstractmethod
-    def _predict(self, products: pd.DataFrame, *, first_row: int) -> np.ndarray:
-        """Return (n, K) probabilities; a DataError names rows from `first_row`."""
+    def _predict(self, products: pd.DataFrame) -> np.ndarray:
+        """Return (n, K) probabilities; a DataError names rows by the table's index."""
 
     def answer(self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Do what `predict` does for a request; what cannot be read is the asker's mistake (HTTP 400)."""
@@ -76,8 +76,8 @@ class ClassifierModel(ABC):
             raise DataError(f"a table of products needs a column {' or '.join(self.reads)}, and this one has none.")
         if top_k < 0:
             raise DataError(f"top_k must be 0 (none) or the number of labels wanted, got {top_k}.")
-        starts = range(0, len(model_input), PREDICT_BATCH)
-        parts = [self._predict(model_input.iloc[start : start + PREDICT_BATCH], first_row=start) for start in starts]
+        table, starts = model_input.reset_index(drop=True), range(0, len(model_input), PREDICT_BATCH)
+        parts = [self._predict(table.iloc[start : start + PREDICT_BATCH]) for start in starts]
         scores = np.concatenate(parts).astype(np.float64) if parts else np.zeros((0, len(self._labels)))
         scores = scores if self._calibration is None else apply_temperature(scores, self._calibration.temperature)
         labels = [self._labels[index] for index in scores.argmax(axis=1)]
@@ -100,13 +100,14 @@ class PhotoClassifierModel(ClassifierModel):
         self._prepare = TrainingRecord.read(training_dir / "training.json").dataset.prepare
         self.predictor = predictor
 
-    def _predict(self, products: pd.DataFrame, *, first_row: int) -> np.ndarray:
-        return self.predictor.predict(self.read(products, first_row=first_row))
+    def _predict(self, products: pd.DataFrame) -> np.ndarray:
+        return self.predictor.predict(self.read(products))
 
-    def read(self, products: pd.DataFrame, *, first_row: int) -> Photos:
-        """Return the products' photos; a DataError names rows from `first_row`."""
-        encoded = [as_bytes(value, row) for row, value in enumerate(products["image"], start=first_row)]
-        return Photos([read_photo(data, self._prepare, row) for row, data in enumerate(encoded, start=first_row)])
+    def read(self, products: pd.DataFrame) -> Photos:
+        """Return the products' photos; a DataError names rows by the table's index."""
+        rows: list[int] = products.index.tolist()
+        encoded = [as_bytes(value, row) for row, value in zip(rows, products["image"], strict=True)]
+        return Photos([read_photo(data, self._prepare, row) for row, data in zip(rows, encoded, strict=True)])
 
 
 def as_bytes(value: Any, row: int) -> bytes:

@@ -13,8 +13,9 @@ from filelock import FileLock
 from bakeoff.core.paths import state_dir
 from bakeoff.decision.choice_record import ChoiceRecord, Corrected
 from bakeoff.decision.deployed import deployed_seed
+from bakeoff.records.candidate import Candidate
 from bakeoff.tracking import runs
-from bakeoff.tracking.models import UNLOGGED, can_be_logged
+from bakeoff.tracking.models import UNLOGGED
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import hash_of
 from bakeoff.tracking.store import open_client, survive_store
@@ -56,7 +57,8 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> str | None:
         return f"no candidate was chosen, so nothing is registered{_who_stays(client, model)}."
     run = _run_to_deploy(client, best, model)
     if run is None:
-        why = "tracking.log_models: true and `bakeoff sync` log it" if can_be_logged(best["candidate"]) else UNLOGGED
+        told = "tracking.log_models: true and `bakeoff sync` log it"
+        why = told if Candidate(best["candidate"]).in_one_environment else UNLOGGED
         return (
             f"{best['candidate']} has no logged model in this store ({why}), so it is not registered"
             f"{_who_stays(client, model)}."

@@ -13,7 +13,7 @@ from bakeoff.records.candidate import Candidate
 from bakeoff.records.training import ENVIRONMENTS, TrainingRecord
 from bakeoff.tracking import runs
 from bakeoff.tracking.local_server import HOST, run_server
-from bakeoff.tracking.models import UNLOGGED, can_be_logged
+from bakeoff.tracking.models import UNLOGGED
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.registry import CHAMPION, find_version, training_runs
 from bakeoff.tracking.store import in_words, open_client, store_errors
@@ -66,7 +66,7 @@ def trained(candidate: str, params: TrackingParams, runs_dir: Path) -> Served:
         if run.data.tags.get(runs.TRAINING_KEY) == key:
             who = f"{candidate} ({folder.name.replace('_', ' ')})"
             return Served(f"models:/{run.data.tags[runs.MODEL]}", who, run.data.params.get("framework", ""))
-    if not can_be_logged(candidate):
+    if not Candidate(candidate).in_one_environment:
         raise TrackingError(f"{candidate} has no logged model: {UNLOGGED}; serve one of its sides.")
     raise TrackingError(
         f"{store.shown} has no logged model of {folder}; set tracking.log_models: true in conf/config.yaml, then "

@@ -18,14 +18,14 @@ class TextClassifierModel(ClassifierModel):
         super().__init__(training_dir, predictor.labels, predictor.settings.cleaning.join)
         self.predictor = predictor
 
-    def _predict(self, products: pd.DataFrame, *, first_row: int) -> np.ndarray:
-        return self.predictor.predict(self.read(products, first_row=first_row))
+    def _predict(self, products: pd.DataFrame) -> np.ndarray:
+        return self.predictor.predict(self.read(products))
 
-    def read(self, products: pd.DataFrame, *, first_row: int) -> list[str]:
-        """Return the products' texts; a DataError names rows from `first_row`."""
+    def read(self, products: pd.DataFrame) -> list[str]:
+        """Return the products' texts; a DataError names rows by the table's index."""
         table = products.reindex(columns=list(self.reads))
         for field, values in table.items():
-            for row, value in enumerate(values, start=first_row):
+            for row, value in values.items():
                 if not pd.api.types.is_scalar(value):
                     raise DataError(f"row {row}: the column `{field}` needs a text, got {str(value)[:40]!r}.")
         return join_fields(table, self.reads)

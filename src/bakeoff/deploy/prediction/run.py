@@ -19,10 +19,9 @@ from bakeoff.core.section import load_section
 from bakeoff.data.table import SPLITS, UNLABELLED
 from bakeoff.deploy.prediction.answers import Tally, answer_all, count, settle_format, write_answers
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
-from bakeoff.deploy.prediction.request import make_request, scored
 from bakeoff.deploy.prediction.scores import find_splits
 from bakeoff.deploy.prediction.sides import scored_products
-from bakeoff.deploy.prediction.sources import LISTING, Columns, list_photos, list_products
+from bakeoff.deploy.prediction.sources import Columns, list_products
 from bakeoff.records.catalogue import LabelsRecord
 
 
@@ -87,14 +86,15 @@ def write_submission(project: Path, candidate: str, output: Path, *, seed: int |
         )
     settle_format("csv", output, force=force)
     trained = find_candidate(project, candidate, seed=seed)
-    photos = list_photos(source).table.assign(study_split=None)
-    request = make_request(trained, load_section(project / "params.yaml", ComputeParams), title=trained.name)
+    modality = trained.training.modality
+    photos = list_products(source, None, Columns(), name=trained.name, modality=modality).table.assign(study_split=None)
+    compute = load_section(project / "params.yaml", ComputeParams)
     settings = {"temperature": trained.calibration.temperature, "top_k": 1, "threshold": 0.0}
-    with scored(request, photos.loc[:, LISTING]) as folder:
+    with scored_products(project, trained, photos, compute) as folder:
         answers = list(chain.from_iterable(answer_all(folder, photos, trained.training.labels, **settings)))
     if refused := [answer for answer in answers if answer["reason"]]:
         raise DataError(
-            f"{len(refused)} of {len(answers)} photos could not be read (the first: {refused[0]['id']}, "
+            f"{len(refused)} of {len(answers)} products could not be read (the first: {refused[0]['id']}, "
             f"{refused[0]['detail']}), and a submission needs a class for each; replace them, or use "
             f"`bakeoff predict {source}`, which leaves them empty."
         )

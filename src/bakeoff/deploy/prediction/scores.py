@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 from bakeoff.core.files import replacing
 from bakeoff.data.table import DIGESTS, SPLITS
 
+NO_PATH = "an empty path is not a file"
+"""What is wrong with a product of a table that has no photo."""
 CHUNK = 512  # photos per file: what an interruption costs at most
 
 

@@ -20,7 +20,7 @@ from bakeoff.data.photo import Photo, as_image, open_packed, repair_photo
 from bakeoff.data.products import Photos
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import REPAIR
-from bakeoff.deploy.prediction.scores import CHUNK, Scores, write_chunk
+from bakeoff.deploy.prediction.scores import CHUNK, NO_PATH, Scores, write_chunk
 from bakeoff.predictors.protocol import GivesFeatures, Predictor
 from bakeoff.records.catalogue import PackParams
 
@@ -45,7 +45,7 @@ def read_files(
         if problem:
             yield Rejection("malformed_row", problem)
         elif not is_file:
-            yield Rejection("missing_file", f"{readable(path) or 'an empty path'} is not a file")
+            yield Rejection("missing_file", f"{readable(path)} is not a file" if path else NO_PATH)
         else:
             yield next(packed)
 

@@ -1,5 +1,6 @@
 """Scores of products by whatever reads them: a candidate of photos or of texts, or both sides of a pair, fused."""
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,7 @@ from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.request import make_request, scored
-from bakeoff.deploy.prediction.scores import CHUNK, Scores, read_chunks, write_chunk
+from bakeoff.deploy.prediction.scores import CHUNK, NO_PATH, Scores, read_chunks, write_chunk
 from bakeoff.deploy.prediction.sources import LISTING
 from bakeoff.fusion.fit import Fusion
 from bakeoff.fusion.run import FILE
@@ -44,9 +45,22 @@ def scored_products(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bakeoff-scores-")))
         bar = stack.enter_context(progress_bar())
         chunks = bar.track(zip(*own, strict=True), -(-len(table) // CHUNK), description=candidate.name)
+        unread = list[str]()
         for number, parts in enumerate(chunks):
-            write_chunk(folder, number, [fused(fusion, *parts) if fusion else parts[0]])
+            answers = fused(fusion, *parts) if fusion else parts[0]
+            unread += [str(detail) for side in parts for detail in _unread(side, answers)]
+            write_chunk(folder, number, [answers])
+        if unread:
+            told = f"{len(unread)} photos could not be read, and the other side answered alone"
+            sys.stderr.write(f"bakeoff: {told} (the first: {unread[0]}).\n")
         yield folder
+
+
+def _unread(side: Scores, answers: Scores) -> Iterator[str | None]:
+    """Yield what was wrong with photos that there are, of products that have an answer all the same."""
+    for reason, detail, final in zip(side.reasons, side.details, answers.reasons, strict=True):
+        if final is None and reason not in (None, "no_text") and detail != NO_PATH:
+            yield detail
 
 
 def sides_of(project: Path, candidate: TrainedCandidate) -> list[TrainedCandidate]:

@@ -85,7 +85,8 @@ def list_products(source: Path | None, text: str | None, columns: Columns, *, na
         DataError: there is no such file or column, or the candidate reads something else than is given.
     """
     if (source is None) == (text is None):
-        raise ParamsError("give a photo, a folder or a table, or --text with a product's text.")
+        given = f"got neither for {name}" if text is None else f"got {source} and --text"
+        raise ParamsError(f"give a photo, a folder or a table, or --text with a product's text; {given}.")
     if modality == "image" and (text is not None or columns.title or columns.description):
         raise DataError(f"{name} reads photos, no texts; give photos, or name a candidate of texts or a pair.")
     if text is not None:
@@ -101,14 +102,15 @@ def list_products(source: Path | None, text: str | None, columns: Columns, *, na
         return replace(photos, table=photos.table.assign(title=None, description=None))
     table = read_table(source, separator=columns.separator, encoding=columns.encoding)
     chosen = {field: getattr(columns, field) or (field if table.has(field) else None) for field in FIELDS}
-    if not any(chosen.values()):
-        has = ", ".join(map(str, table.frame.columns))
-        raise DataError(f"{source} has no column title or description; name one by --title-column; it has {has}.")
     image = columns.image
     unnamed = image in (None, Columns.image) and not {"image"} & {*table.frame.columns, *table.pictures}
+    if not any(chosen.values()) and (modality == "text" or unnamed):
+        has = ", ".join(map(str, table.frame.columns))
+        raise DataError(f"{source} has no column title or description; name one by --title-column; it has {has}.")
     if modality == "text" or unnamed:
         image = None  # a pair of two candidates of texts, or products without photos
-    return _list_table(source, replace(columns, image=image, **chosen))
+    found = _list_table(source, replace(columns, image=image, **chosen))
+    return found if "title" in found.table else replace(found, table=found.table.assign(title=None, description=None))
 
 
 def is_table(source: Path) -> bool:
