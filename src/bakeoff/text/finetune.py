@@ -21,7 +21,7 @@ from bakeoff.text.encode import Encoders
 from bakeoff.text.heads import LinearHead
 from bakeoff.training.checkpoint import CheckpointFolder
 from bakeoff.training.data import ArrayBatches, LoaderOptions
-from bakeoff.training.device import make_deterministic
+from bakeoff.training.device import device_name, make_deterministic, resolve_device
 from bakeoff.training.loop import LoopOptions, train_module
 from bakeoff.training.losses import build_loss
 
@@ -50,6 +50,12 @@ class _Embedder(nn.Module):
         is_token = tokens != self._encoder.tokenizer.pad_token_id
         longest = int(is_token.sum(dim=1).max())
         return self._encoder.embed(input_ids=tokens[:, :longest], attention_mask=is_token[:, :longest].long())
+
+
+def device_of(choice: str) -> tuple[str, str]:
+    """Return the type and the name of the device for `compute.device`; a TrainingError where it is not there."""
+    device = resolve_device(choice)
+    return device.type, device_name(device)
 
 
 def finetune(

@@ -82,10 +82,9 @@ def plan_text_training(
         raise TrainingError(f"{settings.model}: no train product has a text; see section `dataset`, columns.")
     device, name, recipe = "cpu", cpu_name(), dict[str, Any]()
     if isinstance(settings.classifier, FinetuneParams):
-        from bakeoff.training.device import device_name, resolve_device  # PyTorch, which others do not need
+        from bakeoff.text.finetune import device_of  # PyTorch, which others do not need
 
-        found, recipe = resolve_device(compute.device), settings.classifier.recipe
-        device, name = found.type, device_name(found)
+        (device, name), recipe = device_of(compute.device), settings.classifier.recipe
     header = TrainingHeader(
         candidate=candidate.name,
         model=settings.model,
