@@ -44,14 +44,14 @@ ROOMS = {
     "records": ALL,
     "data": ALL - set(WEIGHTS),
     "catalogue": {*CATALOGUE, "examine"},
-    "scan": {"candidates", *WEIGHTS, *OF_TORCH, "train_text"},
-    "backbones": {"candidates", *WEIGHTS, *OF_TORCH, "train_text"},
+    "scan": {"candidates", *WEIGHTS, *OF_TORCH, "train_text", "fuse"},
+    "backbones": {"candidates", *WEIGHTS, *OF_TORCH, "train_text", "fuse"},
     "weights": {*WEIGHTS, "throughput"},
     "learning": {"candidates", *WEIGHTS, *TRAINERS, "fuse", *INTERPRET, "throughput", "examine"},
-    "training": {*OF_TORCH, "train_text"},
+    "training": {*OF_TORCH, "train_text", "fuse"},
     "baseline_tf": OF_TF,
-    "predictors": {*INTERPRET, "throughput"},
-    "text": {"candidates", "train_text", "throughput"},
+    "predictors": {*INTERPRET, "throughput", "fuse"},
+    "text": {"candidates", "train_text", "throughput", "fuse"},
     "fusion": {"fuse"},
     "statistics": {"examine", *EVALUATE, *INTERPRET, *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
@@ -84,7 +84,13 @@ FILES = {
     "stages/evaluate.py": EVALUATE,
     "stages/throughput.py": {"throughput"},
     "stages/compare.py": {"compare"},
-    "data/catalogue/texts.parquet": {"audit", "explore", "train_text", "throughput"},  # no image model learns again
+    "data/catalogue/texts.parquet": {
+        "audit",
+        "explore",
+        "train_text",
+        "fuse",
+        "throughput",
+    },  # no image model learns again
     "data/catalogue/digests.parquet": {"audit", "split", "explore"},  # whose split stays the same: nothing is trained
     "data/catalogue/rejected.csv": {"audit"},
     "data/catalogue/measures.parquet": {"audit", "split", "explore", "compare"},
@@ -92,7 +98,7 @@ FILES = {
     "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
     "data/catalogue/products.parquet": {"audit", "split", *LATER, "throughput", "compare"},
     "data/catalogue/labels.json": {"audit", *LATER, "throughput"},
-    "data/catalogue/images.arrow": {"audit", "split", *(LATER - {"explore", "train_text", "fuse"}), "throughput"},
+    "data/catalogue/images.arrow": {"audit", "split", *(LATER - {"explore", "train_text"}), "throughput"},
     "data/splits/split.json": {"compare"},
     "data/splits/figures/repair.png": {"compare"},
     "data/splits/splits.parquet": {*LATER, "compare"},
@@ -129,7 +135,7 @@ PARAMS = {
     ("repair", "name"): {"split", "compare"},
     ("training", "defaults", "batch_size"): {"candidates", "examine", "compare"},  # which writes each one's recipe
     ("baseline", "batch_size"): {"baseline_tf", "weights_baseline", "throughput", "compare"},
-    ("compute", "threads"): {*TRAINERS, *INTERPRET, "throughput", "examine", "compare"},
+    ("compute", "threads"): {*TRAINERS, "fuse", *INTERPRET, "throughput", "examine", "compare"},
 }
 """Key of params.yaml: the stages that run again where its value changed."""
 

@@ -347,12 +347,13 @@ def test_a_logged_pair_answers_as_its_sides_do_and_refuses_what_none_can_read(tr
     from bakeoff.fusion.run import fuse
     from bakeoff.text.predictor import load_text_predictor
     from bakeoff.tracking.pairs import open_model
-    from text_study import catalogue_of
+    from text_study import ONE_CORE, catalogue_of
 
     sides = [shipped_text_training(project, model) for model in ("tfidf_svm", "tfidf_sgd")]
     pair = Candidate("tfidf_svm-original+tfidf_sgd-original-mean")
     catalogue = catalogue_of(project / "data" / "catalogue")
-    fuse(pair, catalogue, project / "runs", params=load_section(ROOT / "params.yaml", FuseParams))
+    params = load_section(ROOT / "params.yaml", FuseParams)
+    fuse(pair, catalogue, project / "runs", params=params, compute=ONE_CORE)
     seed_dir = pair.folder(project / "runs")
     run_id = replay(seed_dir, params=tracking_params.model_copy(update={"log_models": True}))
     model_id = open_client()[0].get_run(run_id).data.tags[MODEL]

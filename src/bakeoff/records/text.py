@@ -71,6 +71,9 @@ class TranslationParams(Section):
     """Of `web`: a service with LibreTranslate's interface."""
     block: PositiveInt
     """Characters that are translated at a time."""
+    licence: str
+    """Of the model, or of the service's answers."""
+    commercial_use: bool | None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -253,5 +256,14 @@ class TextSettings(Settings, TextClassifierParams):
     licence_code: str
     commercial_use: bool | None
     cleaning: CleaningParams
-    translation: TranslationParams
-    """Of variant `translated`."""
+    translation: TranslationParams | None
+    """Of variant `translated`; None where the study has none."""
+
+    def translated(self) -> Self:
+        """Return it with the licence of what translates as well."""
+        if not self.translation:
+            return self
+        uses = {self.commercial_use, self.translation.commercial_use}
+        licence = f"{self.licence_code}, translator {self.translation.licence}"
+        strictest = next((use for use in (False, None) if use in uses), True)
+        return self.model_copy(update={"licence_code": licence, "commercial_use": strictest})

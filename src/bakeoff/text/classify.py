@@ -1,5 +1,7 @@
 """A classifier of texts: fitted, asked, stored without pickle, and asked about training texts it has not seen."""
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from bakeoff.core.errors import TrainingError
+from bakeoff.core.errors import DataError, TrainingError
 from bakeoff.core.files import replacing
 from bakeoff.core.seeding import derive_seed
 from bakeoff.learning.balance import NEIGHBOURS, BalanceToTarget, WeightsByName, class_targets, class_weights
@@ -128,21 +130,27 @@ class TextClassifier:
         """Return the classifier that a folder holds, on its encoders where it has any; its answers are the same bits.
 
         Raises:
-            DataError: classifier.json is missing or broken.
+            DataError: a file is missing or broken.
         """
         record = TextClassifierRecord.read(folder / _RECORD)
-        with np.load(folder / _ARRAYS) as stored:
-            arrays = dict(stored)
-        idf = {kind: arrays.pop(f"idf_{kind}") for kind in record.terms}
-        if isinstance(record.params.vectoriser, VectoriserParams):
-            vectoriser = Vectoriser(record.params.vectoriser, record.terms, idf)
-        elif encoders:
-            vectoriser = encoders
-        else:
-            import fasttext
+        try:
+            with (folder / _ARRAYS).open("rb") as file, np.load(file) as stored:
+                arrays = dict(stored)
+            idf = {kind: arrays.pop(f"idf_{kind}") for kind in record.terms}
+            if isinstance(record.params.vectoriser, VectoriserParams):
+                vectoriser = Vectoriser(record.params.vectoriser, record.terms, idf)
+            elif encoders:
+                vectoriser = encoders
+            else:
+                import fasttext
 
-            vectoriser = embed.SentenceVectors(fasttext.load_model(str(folder / embed.FILE)))
-        return cls(record.params, record.n_classes, np.array(record.classes), vectoriser, head_of(arrays))
+                vectoriser = embed.SentenceVectors(fasttext.load_model(str(folder / embed.FILE)))
+            return cls(record.params, record.n_classes, np.array(record.classes), vectoriser, head_of(arrays))
+        except (zipfile.BadZipFile, zlib.error, EOFError, LookupError, OSError, TypeError, ValueError) as error:
+            told = str(error).splitlines()[0]
+            raise DataError(
+                f"{folder} holds a broken text classifier ({told}); train it again (`dvc repro`)."
+            ) from None
 
 
 def out_of_fold(

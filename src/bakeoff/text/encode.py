@@ -42,6 +42,12 @@ class Encoders:
             return self._vectors[[self._rows[text] for text in texts]]
         return np.hstack([encoder.encode(texts) for encoder in self.encoders])
 
+    def features(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (N, D) float32, NaN of texts that cleaning left nothing of: there is nothing to know them by."""
+        found = np.array(self.transform(texts))
+        found[[not text for text in texts]] = np.nan
+        return found
+
     def remember(self, texts: Sequence[str], header: TrainingHeader, root: Path) -> None:
         """Embed the distinct ones of a catalogue's texts, once for all seeds and heads; other processes wait.
 
@@ -68,7 +74,7 @@ class Encoders:
             content.update(f"{len(text)} {text}".encode(errors="surrogatepass"))
         made_by = {
             "weights": header.weights.files,
-            "encoders": [encoder.params.computed for encoder in self.encoders],
+            "encoders": [[one.params.name, one.params.computed] for one in self.encoders],
             "code": code_digest(Path(__file__).resolve()),
             **header.model_dump(include=ON_DEVICE),
         }

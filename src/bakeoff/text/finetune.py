@@ -10,6 +10,7 @@ from bakeoff.backbones.classifier import Classifier
 from bakeoff.backbones.text_encoder import TextEncoder
 from bakeoff.core.code import code_digest, digest
 from bakeoff.core.locks import waiting_lock
+from bakeoff.core.machine import ComputeParams
 from bakeoff.core.paths import state_dir
 from bakeoff.core.seeding import seed_everything
 from bakeoff.learning.balance import class_weights
@@ -52,9 +53,9 @@ class _Embedder(nn.Module):
         return self._encoder.embed(input_ids=tokens[:, :longest], attention_mask=is_token[:, :longest].long())
 
 
-def device_of(choice: str) -> tuple[str, str]:
-    """Return the type and the name of the device for `compute.device`; a TrainingError where it is not there."""
-    device = resolve_device(choice)
+def device_for(compute: ComputeParams) -> tuple[str, str]:
+    """Return the kind of device that a training runs on, and the name on its box."""
+    device = resolve_device(compute.device)
     return device.type, device_name(device)
 
 

@@ -58,7 +58,7 @@ class StudyTexts(StudyLists):
         known: dict[str, Any] = dict(own) | {"cleaning": self.text.cleaning[own.cleaning]}
         if isinstance(own.classifier, FinetuneParams):
             known["classifier"] = own.classifier.model_copy(update={"recipe": _whole(own.classifier.recipe, training)})
-        known["translation"] = self.text.translation
+        known["translation"] = self.text.translation if "translated" in self.text_variants else None
         licence = "Apache-2.0" if own.encoders else _LICENCES.get(own.classifier.name, "BSD-3-Clause")
         return TextSettings(model=model, licence_code=licence, commercial_use=True, **known)
 

@@ -10,7 +10,7 @@ from bakeoff.backbones.text_encoder import TextEncoder
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.machine import ComputeParams, cpu_name
 from bakeoff.core.paths import state_dir
-from bakeoff.core.seeding import default_threads, set_threads
+from bakeoff.core.seeding import default_threads, limit_threads
 from bakeoff.data.products import evenly_spaced
 from bakeoff.data.table import read_prepared
 from bakeoff.learning.key import versions
@@ -18,7 +18,6 @@ from bakeoff.predictors.protocol import Measurable
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.text import TextSettings
 from bakeoff.records.training import TrainingRecord
-from bakeoff.records.weights import existing_record
 from bakeoff.text.classify import LabelledTexts, TextClassifier
 from bakeoff.text.clean import clean_texts, join_fields
 from bakeoff.text.detect import LANGUAGES_FILE, LANGUAGES_FOLDER
@@ -26,7 +25,7 @@ from bakeoff.text.encode import Encoders, open_encoders, trained_encoders
 from bakeoff.text.lemmas import has_tagger
 from bakeoff.text.train import sizes_of
 from bakeoff.text.translate import translated
-from bakeoff.weights.texts import find_encoder
+from bakeoff.weights.texts import find_encoder, stored_encoders
 
 _N_FITTED, _N_EMBEDDED = 5000, 200
 """Texts that a model which is only timed is fitted to: enough for a full vocabulary; an encoder has its own."""
@@ -47,6 +46,7 @@ class TextPredictor(Measurable):
         translates: bool = False,
     ) -> None:
         self._classifier, self.settings, self._translates = classifier, settings, translates
+        sizes = sizes_of(classifier)
         super().__init__(
             title,
             labels,
@@ -58,8 +58,8 @@ class TextPredictor(Measurable):
             memory_format="contiguous" if settings.encoders else "sparse",
             scan=None,
             versions=versions("encoder" if settings.encoders else "text"),
-            n_parameters=sizes_of(classifier)["n_parameters"],
-            file_mib=sizes_of(classifier)["size_mib"],
+            n_parameters=int(sizes["n_parameters"]),
+            file_mib=sizes["size_mib"],
         )
 
     def stored(self, products: Sequence[str], position: int) -> str:
@@ -80,9 +80,17 @@ class TextPredictor(Measurable):
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return (N, K) float32 probabilities of texts as they are stored."""
-        if self._translates:
+        return self.forward(self._cleaned(texts))
+
+    def features(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (N, D) float32 of frozen encoders (`Encoders.features`) of texts as they are stored."""
+        assert isinstance(self._classifier.vectoriser, Encoders)
+        return self._classifier.vectoriser.features(self._cleaned(texts))
+
+    def _cleaned(self, texts: Sequence[str]) -> list[str]:
+        if self._translates and self.settings.translation:
             texts = translated(texts, self.settings.translation, state_dir("translations"))
-        return self.forward(clean_texts(texts, self.settings.cleaning))
+        return clean_texts(texts, self.settings.cleaning)
 
     def compiled_call(self, batch: Sequence[str]) -> Callable[[], None]:
         """Return a call that classifies cleaned texts and nothing else."""
@@ -134,7 +142,7 @@ def open_text_model(
     `weights_dir` is weights/<text model>; where its encoders are not there yet, their source serves too.
     """
     encoders = _encoders(settings, weights_dir) if settings.encoders else None
-    threads = set_threads(compute.threads or default_threads())
+    threads = limit_threads(compute.threads or default_threads())
     table = read_prepared(catalogue_dir)
     n_fitted = _N_EMBEDDED if encoders else _N_FITTED
     rows = evenly_spaced(len(table), n_fitted)
@@ -146,7 +154,7 @@ def open_text_model(
 
 
 def _encoders(settings: TextSettings, weights_dir: Path) -> Encoders | None:
-    if existing_record(weights_dir):
+    if stored_encoders(settings, weights_dir):
         return open_encoders(settings.encoders, weights_dir)
     found = [(find_encoder(one, timeout_s=_HUB_S).path, one) for one in settings.encoders.values()]
     return Encoders([TextEncoder.open(*each) for each in found])

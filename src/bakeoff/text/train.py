@@ -12,7 +12,7 @@ from bakeoff.core.code import digest
 from bakeoff.core.errors import TrainingError
 from bakeoff.core.machine import ComputeParams, cpu_name, peak_resident_mib
 from bakeoff.core.paths import relative_to_project, state_dir
-from bakeoff.core.seeding import default_threads, set_threads
+from bakeoff.core.seeding import default_threads, limit_threads
 from bakeoff.data.table import Catalogue, read_prepared
 from bakeoff.learning.key import now_utc, split_digest, training_key, versions
 from bakeoff.learning.outputs import fitted_outcome
@@ -70,21 +70,26 @@ def plan_text_training(
         TrainingError: no train product has a text, or no text could be translated.
     """
     settings = settings.model_copy(update={"cleaning": with_known_lemmas(settings.cleaning)})
+    if candidate.mode == "translated":
+        settings = settings.translated()
     encoders = open_encoders(settings.encoders, weights_dir)
-    threads = set_threads(compute.threads or default_threads())
+    threads = limit_threads(compute.threads or default_threads())
     catalogue = catalogue.by_product()
     table = read_prepared(catalogue_dir, "texts.parquet").set_index("product_id")
     told = join_fields(table.loc[catalogue.products["product_id"].tolist()], settings.cleaning.join)
+    catalogue = catalogue.reading(np.array([bool(text.strip()) for text in told]))
     if candidate.mode == "translated":
+        assert settings.translation
         told = translated(told, settings.translation, state_dir("translations"))
     texts = cached_texts(told, settings.cleaning, state_dir("texts"))
-    if not any(texts[row] for row in catalogue.rows("train")):
-        raise TrainingError(f"{settings.model}: no train product has a text; see section `dataset`, columns.")
+    for split in ("train", "validation"):
+        if not any(texts[row] for row in catalogue.rows(split)):
+            raise TrainingError(f"{settings.model}: no {split} product has a text; see section `dataset`, columns.")
     device, name, recipe = "cpu", cpu_name(), dict[str, Any]()
     if isinstance(settings.classifier, FinetuneParams):
-        from bakeoff.text.finetune import device_of  # PyTorch, which others do not need
+        from bakeoff.text.finetune import device_for  # PyTorch, which others do not need
 
-        (device, name), recipe = device_of(compute.device), settings.classifier.recipe
+        (device, name), recipe = device_for(compute), settings.classifier.recipe
     header = TrainingHeader(
         candidate=candidate.name,
         model=settings.model,
@@ -164,14 +169,18 @@ def sizes_of(classifier: TextClassifier) -> dict[str, float]:
         else arrays
     )
     return {
-        "n_parameters": sum(array.size for array in arrays),
-        "n_trainable": sum(array.size for array in trained),
+        "n_parameters": sum(array.size for array in arrays if array.ndim),
+        "n_trainable": sum(array.size for array in trained if array.ndim),
         "n_features": classifier.features([""]).shape[1],
         "size_mib": sum(array.nbytes for array in arrays) / 2**20,
     }
 
 
 def _out_of_fold(plan: TextTraining, known: LabelledTexts) -> np.ndarray | None:
-    """Return what models of four fifths of train's groups say of the others; None where there are no folds."""
+    """Return what models of four fifths of train's groups say of the others; None where they cannot."""
     groups = plan.catalogue.only("train").products["group_id"].to_numpy()
-    return out_of_fold(known, groups, plan.settings, seed=plan.header.seed, encoders=plan.encoders)
+    try:
+        return out_of_fold(known, groups, plan.settings, seed=plan.header.seed, encoders=plan.encoders)
+    except TrainingError as error:
+        sys.stderr.write(f"bakeoff: {plan.header.title} has no answers out of fold: {error}\n")
+        return None
