@@ -23,7 +23,7 @@ CARD = {  # package: (distribution, the parts of the product that must import it
     "captum": ("captum", "interpret"),
     "matplotlib": ("matplotlib", "data"),
 }
-LATER = ("training", "predictors", "speed", "interpret", "faithfulness")
+LATER = ("text", "training", "predictors", "speed", "interpret", "faithfulness")
 LATER += ("deploy", "tracking", "study", "data_curve", "tuning")
 
 

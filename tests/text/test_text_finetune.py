@@ -140,6 +140,8 @@ def test_it_is_timed_from_its_weights(study):
     ("recipe", "told"),
     [
         ({"augment": "flip"}, r"recipe of a text model: finetune\.augment: texts take no augment"),
+        ({"compile": True}, r"finetune\.compile: texts take no compile"),
+        ({"gradient_checkpointing": True}, r"texts take no gradient_checkpointing"),
         ({"balance": {"name": "smote"}}, r"finetune\.balance: smote needs features, which change here"),
         ({"epochs": 0}, r"recipe of a text model: finetune\.epochs"),
         ({"rate": 1}, r"recipe of a text model: finetune\.rate"),

@@ -16,6 +16,7 @@ _LICENCES = {"fasttext": "MIT"}
 """Of the code, by the classifier's name; encoders' is transformers', all others' scikit-learn's."""
 
 _OF_PHOTOS = {"start": "head", "augment": "none", "cache_views": None, "mix": None, "normalise": "weights"}
+_OF_PHOTOS |= {"gradient_checkpointing": False, "compile": False}
 """Fields of a recipe that a text model cannot choose."""
 
 
