@@ -43,9 +43,9 @@ setup:  ## build both environments, side by side (3 to 10 minutes, 5 GB)
 
 setup-dev: .venv-torch/.dev .venv-tf/.dev  ## both environments with the test tools
 
-.venv-torch/.dev: .venv-torch/.ready requirements-dev.txt requirements-test.txt requirements-triton.txt
+.venv-torch/.dev: .venv-torch/.ready requirements-dev.txt requirements-test.txt requirements-linux.txt
 	$(TORCH) $(PIP) -r requirements-dev.txt -c constraints-torch.txt
-	@test "$$(uname)" != Linux || $(TORCH) -c 'import triton' 2>/dev/null || $(TORCH) $(PIP) -r requirements-triton.txt
+	@test "$$(uname)" != Linux || $(TORCH) -c 'import triton, xgboost' 2>/dev/null || $(TORCH) $(PIP) -r requirements-linux.txt
 	@touch $@
 
 .venv-tf/.dev: .venv-tf/.ready requirements-test.txt
