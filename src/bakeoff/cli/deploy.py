@@ -62,7 +62,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
     text: Annotated[str | None, Option(help="A product's text, in place of a source.")] = None,
     candidate: Annotated[str | None, Option(help="Default: the one that the study chose.")] = None,
     seed: Annotated[int | None, Option(help=SEED_HELP)] = None,
-    top_k: Annotated[int, Option(help="How many classes to give per photo, the likeliest first.")] = 3,
+    top_k: Annotated[int, Option(help="How many classes to give per product, the likeliest first.")] = 3,
     threshold: Annotated[
         float | None,
         Option(
@@ -96,7 +96,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
         bakeoff predict --text "A wooden chair." --candidate minilm-original
     """
     from bakeoff.deploy.prediction.run import PredictOptions
-    from bakeoff.deploy.prediction.run import predict as predict_photos
+    from bakeoff.deploy.prediction.run import predict as predict_products
     from bakeoff.deploy.prediction.sources import Columns
 
     columns = Columns(image=image_column, title=title_column, description=description_column, id=id_column)
@@ -111,7 +111,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
         columns=columns,
         text=text,
     )
-    predict_photos(project(), source, options)
+    predict_products(project(), source, options)
 
 
 class _ListsMethods(TyperCommand):
