@@ -4,7 +4,7 @@ Embeddings are pooled over a text's tokens and have length 1 (Reimers and Gurevy
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -68,15 +68,23 @@ class TextEncoder:
     def _encode(self, texts: Sequence[str]) -> np.ndarray:
         import torch
 
+        with torch.inference_mode():
+            return self.pooled(self.tokens(texts)).numpy()
+
+    def tokens(self, texts: Sequence[str], **more: Any) -> Any:
+        """Return what the network reads of N texts, (N, T) by name; the tokenizer takes `more`."""
         prefixed = [self.params.prefix + text for text in texts]
         most = self.params.max_tokens
-        tokens = self.tokenizer(prefixed, padding=True, truncation=True, max_length=most, return_tensors="pt")
-        with torch.inference_mode():
-            states = self.network(**tokens).last_hidden_state  # N T D
-            is_token = tokens["attention_mask"][..., None].to(states.dtype)  # N T 1
-            mean = (states * is_token).sum(dim=1) / is_token.sum(dim=1).clamp(min=1)
-            pooled = states[:, 0] if self.params.pooling == "cls" else mean
-            return torch.nn.functional.normalize(pooled).numpy()  # N D
+        return self.tokenizer(prefixed, padding=True, truncation=True, max_length=most, return_tensors="pt", **more)
+
+    def pooled(self, tokens: Mapping[str, Any]) -> Any:
+        """Return the embeddings of N texts' tokens, a tensor (N, D) of rows of length 1."""
+        import torch
+
+        states = self.network(**tokens).last_hidden_state  # N T D
+        is_token = tokens["attention_mask"][..., None].to(states.dtype)  # N T 1
+        mean = (states * is_token).sum(dim=1) / is_token.sum(dim=1).clamp(min=1)
+        return torch.nn.functional.normalize(states[:, 0] if self.params.pooling == "cls" else mean)
 
     def save(self, folder: Path) -> None:
         """Write config.json, model.safetensors and the tokenizer's files."""

@@ -27,7 +27,8 @@ def open_subject(training_dir: Path, compute: ComputeParams, *, batch_px: int) -
     """
     record = TrainingRecord.read(training_dir / "training.json")
     if record.modality != "image":
-        raise EvaluationError(f"{record.candidate} reads texts, no photos; name a candidate that does.")
+        what = "is a pair" if record.modality == "pair" else "reads texts, no photos"
+        raise EvaluationError(f"{record.candidate} {what}; name a candidate of photos, or explain a text by --text.")
     if record.framework == "tensorflow":
         with open_keras_subject(project_root(), training_dir, compute, batch_px=batch_px) as subject:
             yield subject

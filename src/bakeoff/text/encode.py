@@ -23,7 +23,7 @@ class Encoders:
 
     def __init__(self, encoders: Sequence[TextEncoder]) -> None:
         """Hold at least one."""
-        self._encoders = encoders
+        self.encoders = encoders
         self._rows, self._vectors = dict[str, int](), np.zeros((0, 0), np.float32)
         self.seconds = 0.0
         """That embedding what is remembered took, once."""
@@ -31,13 +31,13 @@ class Encoders:
     @property
     def arrays(self) -> list[np.ndarray]:
         """The networks' parameters, float32."""
-        return [array for encoder in self._encoders for array in encoder.arrays]
+        return [array for encoder in self.encoders for array in encoder.arrays]
 
     def transform(self, texts: Sequence[str]) -> np.ndarray:
         """Return (N, D) float32, each encoder's part of length 1; remembered embeddings are taken where all are."""
         if self._rows and all(text in self._rows for text in texts):
             return self._vectors[[self._rows[text] for text in texts]]
-        return np.hstack([encoder.encode(texts) for encoder in self._encoders])
+        return np.hstack([encoder.encode(texts) for encoder in self.encoders])
 
     def remember(self, texts: Sequence[str], header: TrainingHeader, root: Path) -> None:
         """Embed the distinct ones of a catalogue's texts, once for all seeds and heads; other processes wait.
@@ -52,7 +52,7 @@ class Encoders:
                 started = time.perf_counter()
                 with progress_bar() as bar:
                     track = partial(bar.track, description="batches of texts embedded")
-                    vectors = np.hstack([one.encode(distinct, track=track) for one in self._encoders])
+                    vectors = np.hstack([one.encode(distinct, track=track) for one in self.encoders])
                 with replacing(file) as written, written.open("wb") as opened:
                     np.savez(opened, vectors=vectors, seconds=time.perf_counter() - started)
         with np.load(file) as stored:
@@ -65,7 +65,7 @@ class Encoders:
             content.update(f"{len(text)} {text}".encode(errors="surrogatepass"))
         made_by = {
             "weights": header.weights.files,
-            "encoders": [encoder.params.computed for encoder in self._encoders],
+            "encoders": [encoder.params.computed for encoder in self.encoders],
             "code": code_digest(Path(__file__).resolve()),
             **header.model_dump(include=ON_DEVICE),
         }

@@ -46,7 +46,7 @@ class TextPredictor(Measurable):
         threads: int,
         translates: bool = False,
     ) -> None:
-        self._classifier, self.settings, self._translates = classifier, settings, translates
+        self.classifier, self.settings, self._translates = classifier, settings, translates
         super().__init__(
             title,
             labels,
@@ -76,13 +76,17 @@ class TextPredictor(Measurable):
 
     def forward(self, batch: Sequence[str]) -> np.ndarray:
         """Return (N, K) float32 probabilities of cleaned texts."""
-        return self._classifier.probabilities(batch)
+        return self.classifier.probabilities(batch)
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return (N, K) float32 probabilities of texts as they are stored."""
+        return self.forward(self.read(texts))
+
+    def read(self, texts: Sequence[str]) -> list[str]:
+        """Return texts as the model reads them: translated where its variant says so, and cleaned."""
         if self._translates:
             texts = translated(texts, self.settings.translation, state_dir("translations"))
-        return self.forward(clean_texts(texts, self.settings.cleaning))
+        return clean_texts(texts, self.settings.cleaning)
 
     def compiled_call(self, batch: Sequence[str]) -> Callable[[], None]:
         """Return a call that classifies cleaned texts and nothing else."""
