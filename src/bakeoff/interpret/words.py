@@ -41,7 +41,7 @@ def top_terms(classifier: TextClassifier, labels: Sequence[str], n: int) -> dict
     names = [str(labels[label_id]) for label_id in classifier.classes]
     if isinstance(head, ForestHead):
         return {ALL_CLASSES: _largest(terms, head.importances(), n)}
-    if _is_linear(classifier):
+    if scored_by(classifier) == "score":
         weights = head.arrays["coefficients"]
     else:
         weights = (_log_probabilities(classifier, terms) - _log_probabilities(classifier, [""])).T[classifier.classes]
@@ -50,7 +50,8 @@ def top_terms(classifier: TextClassifier, labels: Sequence[str], n: int) -> dict
 
 def scored_by(classifier: TextClassifier) -> Scored:
     """Return what `weigh_words` explains of a class."""
-    return "score" if _is_linear(classifier) else "log_probability"
+    is_linear = isinstance(classifier.vectoriser, Vectoriser) and isinstance(classifier.head, LinearHead)
+    return "score" if is_linear else "log_probability"
 
 
 def weigh_words(classifier: TextClassifier, text: str, label_id: int, *, steps: int) -> Weighed:
@@ -83,10 +84,6 @@ def weigh_words(classifier: TextClassifier, text: str, label_id: int, *, steps: 
         falls = dict(zip(times, (scores[0] - scores[1:]).tolist(), strict=True))
         values = np.array([falls[word] / times[word] for word in words])
     return Weighed(list(zip(words, values.tolist(), strict=True)), gap)
-
-
-def _is_linear(classifier: TextClassifier) -> bool:
-    return isinstance(classifier.vectoriser, Vectoriser) and isinstance(classifier.head, LinearHead)
 
 
 def _terms(classifier: TextClassifier) -> list[str]:
