@@ -45,10 +45,10 @@ def test_the_shares_add_up_to_the_difference_to_a_text_of_padding(tmp_path, pool
         assert [word for word, _ in words] == TEXT.split()
         here, there = np.log(model.probabilities([TEXT, padding]).astype(float))[:, label_id]
         total = sum(value for _, value in words)
-        assert total == pytest.approx(here - there, abs=0.01)  # the tolerance that docs/interpretation.md states
+        assert total == pytest.approx(here - there, abs=0.005)  # half the tolerance that docs/interpretation.md states
         assert abs(gap) < 0.01
         totals.append(abs(total))
-    assert max(totals) > 0.1
+    assert max(totals) > 0.05
     rough = weigh_words(model, TEXT, 0, steps=1).gap
     assert abs(rough) > abs(weigh_words(model, TEXT, 0, steps=50).gap)
 
