@@ -54,7 +54,7 @@ def accuracies(split_seed: int, texts: Candidate, pair: Candidate) -> list[float
         places = {"catalogue_dir": DATA / "catalogue", "weights_dir": Path("weights") / texts.model}
         plan = plan_text_training(words, texts, catalogue, compute=params.compute, **places)
         train_text(plan, texts.folder(runs) / "training")
-        fuse(pair, catalogue, runs, params=params.fuse)
+        fuse(pair, catalogue, runs, params=params.fuse, compute=params.compute)
         found = []
         for one in (PHOTOS, texts, pair):
             label_ids, answers = read_predictions(one.folder(runs) / "training" / "predictions.parquet").split("test")

@@ -30,7 +30,7 @@ def main() -> None:
         own = {model: study.own_training(model) for model in study.models}
         write_recipes(own, study.modes, training, args.recipes)
         screen().print(candidates_table(write_candidates(study, args.out, args.runs)))
-        load_top(args.params, StudyTexts).write_text_models(args.out)
+        load_top(args.params, StudyTexts).write_text_models(training, args.out)
 
 
 if __name__ == "__main__":

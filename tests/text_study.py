@@ -28,7 +28,8 @@ def settings(name: str = "tfidf_svm") -> TextSettings:
     own = yaml.safe_load((CONF / "text_model" / f"{name}.yaml").read_text(encoding="utf-8"))["text_settings"][name]
     steps = read_yaml(CONF / "config.yaml")["text"]["cleaning"]["full"] | {"languages": ["en"], "lemmas": "none"}
     known = own | {"cleaning": validate_section(CleaningParams, steps, where="cleaning")}
-    known["translation"] = TranslationParams(to="fr", service=None, model=None, url=None, block=4900)
+    how = {"to": "fr", "service": None, "model": None, "url": None, "block": 4900, "licence": "MIT"}
+    known["translation"] = TranslationParams.model_validate(how | {"commercial_use": True})
     return TextSettings(model=name, licence_code="BSD-3-Clause", commercial_use=True, **known)
 
 

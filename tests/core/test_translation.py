@@ -80,10 +80,10 @@ def test_numbers_are_written_as_the_language_does():
 
 
 def test_plurals_and_lists():
-    one = "{n} photo could not be read and was left out."
-    other = "{n:,d} photos could not be read and were left out."
-    assert [EN.ngettext(one, other, n)[:8] for n in (0, 1, 2)] == ["0 photos", "1 photo ", "2 photos"]
-    assert [FR.ngettext(one, other, n)[:8] for n in (0, 1, 2)] == ["0 photo ", "1 photo ", "2 photos"]
+    one = "{n} product could not be read and was left out."
+    other = "{n:,d} products could not be read and were left out."
+    assert [EN.ngettext(one, other, n)[:10] for n in (0, 1, 2)] == ["0 products", "1 product ", "2 products"]
+    assert [FR.ngettext(one, other, n)[:10] for n in (0, 1, 2)] == ["0 produit ", "1 produit ", "2 produits"]
     assert EN.join(["a", "b", "c"]) == "a, b and c"
     assert FR.join(["a", "b"]) == "a et b"
     assert EN.join([]) == ""

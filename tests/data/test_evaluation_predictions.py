@@ -219,7 +219,9 @@ def test_every_row_says_whether_it_was_learnt_from(catalogue, learnt_from, in_sa
 def test_unknown_origin_is_refused(written):
     predictions, path = written
     write_predictions(_with(predictions, products=predictions.products.assign(origin="heard")), path)
-    with pytest.raises(EvaluationError, match="the origins are in_sample, held_out, out_of_fold, got 'heard'"):
+    with pytest.raises(
+        EvaluationError, match="the origins are in_sample, held_out, out_of_fold, without_input, got 'heard'"
+    ):
         read_predictions(path)
 
 

@@ -19,7 +19,7 @@ from bakeoff.fusion.run import fuse
 from bakeoff.records.candidate import Candidate
 from bakeoff.text.train import train_text
 from deploy.small_study import LABELS, photo_bytes, read_catalogue, write_evaluation
-from text_study import WORDS, plan_of
+from text_study import ONE_CORE, WORDS, plan_of
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 TEXT, PHOTO = "tfidf_svm-original", "tiny-frozen"
@@ -45,7 +45,13 @@ def project(study, tmp_path_factory):
         folder = Candidate(TEXT).folder(root / "runs")
         training = train_text(plan_of(root / "data" / "catalogue", catalogue, root=root), folder / "training")
         write_evaluation(folder / "evaluation", training)
-        pair = fuse(Candidate(PAIR), catalogue, root / "runs", params=load_section(root / "params.yaml", FuseParams))
+        pair = fuse(
+            Candidate(PAIR),
+            catalogue,
+            root / "runs",
+            params=load_section(root / "params.yaml", FuseParams),
+            compute=ONE_CORE,
+        )
         write_evaluation(Candidate(PAIR).folder(root / "runs") / "evaluation", pair)
     return root
 

@@ -10,7 +10,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
 from bakeoff.data.predictions import Predictions
-from bakeoff.fusion.params import BoostingParams, FuseParams, LinearParams, WeightedMeanParams
+from bakeoff.fusion.params import (
+    BoostingParams,
+    EarlyLinearParams,
+    EarlyMlpParams,
+    FuseParams,
+    LinearParams,
+    WeightedMeanParams,
+)
 
 N_CLASSES = 20
 PER_CLASS = {"train": 40, "validation": 8, "test": 52}
@@ -27,6 +34,8 @@ FUSE = FuseParams(
     stacking_svm=LINEAR,
     stacking_boosting=BOOSTING,
     voting_stacking=LINEAR,
+    early_linear=EarlyLinearParams(c=0.1, dropout=1.0, max_rows=None),
+    early_mlp=EarlyMlpParams(hidden=[32], alpha=1.0, max_iter=60, dropout=1.0, max_rows=None),
 )
 
 
@@ -41,17 +50,29 @@ def predictions(probabilities, label_ids, splits, origins) -> Predictions:
 
 def half_told(told: range, *, out_of_fold: bool = True) -> Predictions:
     """What a logistic regression on features says that are telling for the classes `told` and are noise for others."""
-    splits = np.repeat(list(PER_CLASS), np.array(list(PER_CLASS.values())) * N_CLASSES)
-    label_ids = np.arange(len(splits)) % N_CLASSES
-    generator = np.random.default_rng(told.start)
-    means = np.where(np.isin(np.arange(N_CLASSES), told)[:, None], 6 * np.eye(N_CLASSES), 0)
-    features = means[label_ids] + generator.normal(size=(len(splits), N_CLASSES))
+    features, label_ids, splits = _features(told)
     train, model = splits == "train", LogisticRegression(max_iter=500)
     probabilities = model.fit(features[train], label_ids[train]).predict_proba(features)
     if out_of_fold:
         probabilities[train] = cross_val_predict(model, features[train], label_ids[train], method="predict_proba")
     origins = np.where(train, "out_of_fold" if out_of_fold else "in_sample", "held_out")
     return predictions(probabilities, label_ids, splits, origins)
+
+
+def half_told_features(told: range) -> Predictions:
+    """Those features in the place of answers, as early methods get them."""
+    features, label_ids, splits = _features(told)
+    held_out = ["held_out"] * len(splits)
+    labels = predictions(np.zeros((len(splits), N_CLASSES)), label_ids, splits, held_out).labels
+    return replace(predictions(features, label_ids, splits, held_out), labels=labels)
+
+
+def _features(told: range):
+    splits = np.repeat(list(PER_CLASS), np.array(list(PER_CLASS.values())) * N_CLASSES)
+    label_ids = np.arange(len(splits)) % N_CLASSES
+    generator = np.random.default_rng(told.start)
+    means = np.where(np.isin(np.arange(N_CLASSES), told)[:, None], 6 * np.eye(N_CLASSES), 0)
+    return means[label_ids] + generator.normal(size=(len(splits), N_CLASSES)), label_ids, splits
 
 
 def with_labels(given: Predictions, label_ids) -> Predictions:

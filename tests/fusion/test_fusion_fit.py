@@ -13,9 +13,9 @@ from bakeoff.fusion.fit import Fusion, Inputs, fit_fusion, fused_probabilities, 
 from bakeoff.fusion.methods import METHODS
 
 pytestmark = pytest.mark.torch
-LEARN = [name for name, method in METHODS.items() if method.learn]
+ALL = [name for name, method in METHODS.items() if not method.is_early]
+LEARN = [name for name in ALL if METHODS[name].learn]
 STACKERS = ["stacking_logistic", "stacking_svm", "stacking_boosting"]
-ALL = list(METHODS)
 
 
 @pytest.fixture(scope="module")

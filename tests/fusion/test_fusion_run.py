@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from half_told import FUSE
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.data.predictions import read_predictions
+from bakeoff.data.predictions import make_predictions, read_predictions, write_predictions
 from bakeoff.evaluation.params import AutomationParams, EvaluateParams
 from bakeoff.evaluation.run import evaluate_candidate
 from bakeoff.fusion.fit import Fusion
@@ -19,7 +18,7 @@ from bakeoff.fusion.run import FILE, fuse
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.training import CostRecord, TrainingRecord
 from bakeoff.text.train import train_text
-from text_study import catalogue_of, plan_of, settings
+from text_study import ONE_CORE, catalogue_of, plan_of, settings
 
 pytestmark = pytest.mark.torch
 EVALUATE = EvaluateParams(
@@ -44,7 +43,7 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(study):
     folder, catalogue = study
-    return fuse(PAIR, catalogue, folder / "runs", params=FUSE)
+    return fuse(PAIR, catalogue, folder / "runs", params=FUSE, compute=ONE_CORE)
 
 
 def test_a_pair_leaves_what_every_candidate_leaves(study, made):
@@ -100,17 +99,17 @@ def test_the_stricter_licence_counts(study):
         record.model_copy(update={"settings": record.settings.model_copy(update=changed)}).write(
             target / "training.json"
         )
-    record = fuse(PAIR, catalogue, strict, params=FUSE)
+    record = fuse(PAIR, catalogue, strict, params=FUSE, compute=ONE_CORE)
     assert (record.commercial_use, record.licence) == (False, "CC-BY-NC-4.0")
 
 
 def test_a_side_that_is_not_trained_or_a_name_without_two_sides_is_told(study):
     folder, catalogue = study
     with pytest.raises(EvaluationError, match=r"gone-original/seed_0/training/training.json is missing"):
-        fuse(Candidate(f"{SIDES[0]}+gone-original-mean"), catalogue, folder / "runs", params=FUSE)
+        fuse(Candidate(f"{SIDES[0]}+gone-original-mean"), catalogue, folder / "runs", params=FUSE, compute=ONE_CORE)
     for name in (SIDES[0], f"{SIDES[0]}+{SIDES[1]}+{SIDES[0]}-mean"):
         with pytest.raises(EvaluationError, match="is no pair; expected <candidate>"):
-            fuse(Candidate(name), catalogue, folder / "runs", params=FUSE)
+            fuse(Candidate(name), catalogue, folder / "runs", params=FUSE, compute=ONE_CORE)
 
 
 def test_where_one_side_has_no_input_the_other_answers_and_those_without_either_are_counted(study, tmp_path):
@@ -120,10 +119,13 @@ def test_where_one_side_has_no_input_the_other_answers_and_those_without_either_
     shutil.copytree(pair.sides[0].folder(folder / "runs"), pair.sides[0].folder(tmp_path))
     shutil.copytree(Candidate(SIDES[1]).folder(folder / "runs"), training.parent)  # stands in for a model of photos
     rows = catalogue.rows("test")[:3]
-    products = catalogue.products.assign(has_text=True, has_photo=True)
-    products.loc[rows[[0, 2]], "has_text"] = products.loc[rows[[1, 2]], "has_photo"] = False
-    half = replace(catalogue, products=products)
-    fuse(pair, half, tmp_path, params=FUSE)
+    for side, lacking in zip(pair.sides, (rows[[0, 2]], rows[[1, 2]]), strict=True):
+        file = side.folder(tmp_path) / "training" / "predictions.parquet"
+        has = np.isin(np.arange(len(catalogue.products)), lacking, invert=True)
+        plain = read_predictions(file)
+        found = make_predictions(catalogue.reading(has), plain.probabilities, plain.products["loss"].to_numpy())
+        write_predictions(found, file)
+    fuse(pair, catalogue, tmp_path, params=FUSE, compute=ONE_CORE)
     own, text, photo = (
         read_predictions(one.folder(tmp_path) / "training" / "predictions.parquet").probabilities
         for one in (pair, *pair.sides)
@@ -133,5 +135,5 @@ def test_where_one_side_has_no_input_the_other_answers_and_those_without_either_
     counted = {}
     for one in (pair, *pair.sides):
         done = one.folder(tmp_path)
-        counted[one.modality] = evaluate_candidate(done / "training", half, done / "evaluation", params=EVALUATE)
+        counted[one.modality] = evaluate_candidate(done / "training", catalogue, done / "evaluation", params=EVALUATE)
     assert {name: found.n_without_input for name, found in counted.items()} == {"pair": 1, "text": 2, "image": 2}

@@ -24,13 +24,13 @@ PARAMS = load_section(CONF.parent / "params.yaml", InterpretTextParams)
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """The root of three explained candidates, and their catalogue; one text is hostile, one is empty."""
+    """The root of three explained candidates, and their catalogue; one text is hostile, of one cleaning leaves nothing."""
     root = tmp_path_factory.mktemp("study")
     catalogue = catalogue_of(root)
     texts = pd.read_parquet(root / "texts.parquet")
     test = catalogue.products.loc[catalogue.products["split"] == "test", "product_id"].tolist()
     texts.loc[texts["product_id"] == test[0], "title"] = "sky\n<b>ocean</b> \u202e\x00"
-    texts.loc[texts["product_id"] == test[1], "title"] = None
+    texts.loc[texts["product_id"] == test[1], "title"] = "?!"
     texts.to_parquet(root / "texts.parquet", index=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bakeoff.text.train.state_dir", lambda name: root / ".bakeoff" / name)
@@ -75,7 +75,7 @@ def test_every_candidate_explains_what_it_said_of_the_same_products(study):
         hostile, empty = (next(one for one in record.texts if one.product_id == test[place]) for place in (0, 1))
         assert hostile.title == "sky\\n<b>ocean</b> \\u202e\\x00"
         assert [word for word, _ in hostile.words] == ["sky", "ocean"]
-        assert (empty.title, empty.words) == (None, [])
+        assert (empty.title, empty.words) == ("?!", [])
 
 
 def test_a_forests_terms_are_of_all_classes_and_its_words_promise_no_sum(study):

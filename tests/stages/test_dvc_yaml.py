@@ -20,7 +20,7 @@ def params_read(script: Path) -> set[str]:
     """Return the sections that a script loads by their class, and the keys at the top that it loads by theirs."""
     from bakeoff.backbones.params import StudyBackbones
     from bakeoff.core.section import Section
-    from bakeoff.records.study import ImageLists, StudyLists, TextLists
+    from bakeoff.records.study import ImageLists, StudyLists, TextModels
     from bakeoff.study.params import Params
     from bakeoff.text.params import StudyTexts
 
@@ -28,7 +28,7 @@ def params_read(script: Path) -> set[str]:
     by_class = {
         kind.__name__: {name} for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Section)
     }
-    tops = (StudyBackbones, StudyTexts, StudyLists, ImageLists, TextLists)
+    tops = (StudyBackbones, StudyTexts, StudyLists, ImageLists, TextModels)
     by_class |= {kind.__name__: {*kind.model_fields} for kind in tops}
     source = script.read_text(encoding="utf-8")
     if "choices_made(" in source:

@@ -45,14 +45,14 @@ ROOMS = {
     "records": ALL,
     "data": ALL - set(WEIGHTS),
     "catalogue": {*CATALOGUE, "examine"},
-    "scan": {"candidates", *WEIGHTS, *OF_TORCH},
-    "backbones": {"candidates", *WEIGHTS, *OF_TORCH, "train_text"},
+    "scan": {"candidates", *WEIGHTS, *OF_TORCH, "fuse"},
+    "backbones": {"candidates", *WEIGHTS, *OF_TORCH, "train_text", "fuse"},
     "weights": {*WEIGHTS, "throughput", "interpret_text"},
     "learning": {"candidates", *WEIGHTS, *TRAINERS, "fuse", *INTERPRET, "throughput", "examine"},
-    "training": OF_TORCH,
+    "training": {*OF_TORCH, "fuse"},
     "baseline_tf": OF_TF,
-    "predictors": {*INTERPRET, "throughput"},
-    "text": {"candidates", "train_text", "interpret_text", "throughput"},
+    "predictors": {*INTERPRET, "throughput", "fuse"},
+    "text": {"candidates", "train_text", "interpret_text", "throughput", "fuse"},
     "fusion": {"fuse"},
     "statistics": {"examine", *EVALUATE, *INTERPRET, *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
@@ -90,6 +90,7 @@ FILES = {
         "explore",
         "train_text",
         "interpret_text",
+        "fuse",
         "throughput",
     },  # no image model learns again
     "data/catalogue/digests.parquet": {"audit", "split", "explore"},  # whose split stays the same: nothing is trained
@@ -102,7 +103,7 @@ FILES = {
     "data/catalogue/images.arrow": {
         "audit",
         "split",
-        *(LATER - {"explore", "train_text", "interpret_text", "fuse"}),
+        *(LATER - {"explore", "train_text", "interpret_text"}),
         "throughput",
     },
     "data/splits/split.json": {"compare"},
@@ -144,7 +145,7 @@ PARAMS = {
     ("repair", "name"): {"split", "compare"},
     ("training", "defaults", "batch_size"): {"candidates", "examine", "compare"},  # which writes each one's recipe
     ("baseline", "batch_size"): {"baseline_tf", "weights_baseline", "throughput", "compare"},
-    ("compute", "threads"): {*TRAINERS, *INTERPRET, "throughput", "examine", "compare"},
+    ("compute", "threads"): {*TRAINERS, "fuse", *INTERPRET, "throughput", "examine", "compare"},
 }
 """Key of params.yaml: the stages that run again where its value changed."""
 

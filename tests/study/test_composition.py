@@ -153,8 +153,8 @@ def test_a_folder_without_conf_is_refused(tmp_path):
 
 def test_hand_edits_are_noticed(project):
     path = project / "params.yaml"
-    path.write_text(path.read_text().replace("batch_size: 16", "batch_size: 8", 1), encoding="utf-8")
-    assert differences(project) == ["training.defaults.batch_size"]
+    path.write_text(path.read_text().replace("accumulate: 1\n    clip", "accumulate: 2\n    clip", 1), encoding="utf-8")
+    assert differences(project) == ["training.defaults.accumulate"]
 
 
 def test_a_chosen_model_is_no_difference(project):

@@ -61,6 +61,8 @@ def test_committed_params_are_valid(values):
         ({"seeds": []}, "at least one value"),
         ({"models": ["hf:org/name"]}, "give an hf:<id> backbone a file in conf/model/"),
         ({"models": ["a", "a"]}, "lists a name twice"),
+        ({"fuse": NO_PAIRS | {"methods": ["mean", "mean"]}}, r"fuse\.methods: lists a name twice"),
+        ({"text_models": ["baseline_tf"]}, "baseline_tf is the baseline's own name"),
         ({"models": [], "fuse": NO_PAIRS}, "models is empty; a study of texts names one model of photos too"),
         ({"speed": 1}, "unknown key speed"),
         ({"profile": 3}, "profile = 3"),

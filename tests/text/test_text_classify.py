@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.core.errors import DataError, TrainingError
+from bakeoff.learning.folds import make_folds
 from bakeoff.records.text import FastTextParams
 from text_models import CHARACTERS, CLASSIFIERS, WORDS, made, params_of
 
@@ -255,8 +256,8 @@ def test_every_row_of_any_groups_is_answered_once(data: st.DataObject) -> None:
     labels = np.sort(np.array(data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))))
     known = made(np.bincount(labels, minlength=4).tolist())
     params = params_of("linear_svc", words=WORDS, balance="smote")
-    if len(np.unique(groups)) < 2 or np.bincount(labels).max() < 2:
-        assert out_of_fold(known, groups, params, seed=0) is None
+    found, folds = out_of_fold(known, groups, params, seed=0), make_folds(known.labels, groups, seed=0)
+    assert (found is None) == (not folds)
+    if found is None:
         return
-    found = out_of_fold(known, groups, params, seed=0)
     assert found.sum(axis=1) == pytest.approx(1, abs=1e-6)

@@ -50,7 +50,7 @@ def test_a_frozen_encoder_is_a_text_candidate_as_others(root):
     record = train_text(plan_of(root, catalogue, settings=own), root / "runs" / "tiny-original" / "seed_0" / "training")
     assert (record.candidate, record.weights.source, record.weights_dir) == ("tiny-original", "folder", "weights/tiny")
     assert (record.licence, record.commercial_use) == ("code Apache-2.0, weights MIT", True)
-    assert (record.n_features, record.n_trainable) == (WIDTH, 3 * (WIDTH + 1) + 1)  # and whether sigmoids
+    assert (record.n_features, record.n_trainable) == (WIDTH, 3 * (WIDTH + 1))
     assert record.n_parameters > record.n_trainable
     assert {"torch", "transformers"} <= record.versions.keys()
     found = read_predictions(root / "runs/tiny-original/seed_0/training/predictions.parquet", catalogue=catalogue)

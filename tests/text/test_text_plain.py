@@ -86,3 +86,10 @@ def test_long_texts_take_no_time(piece):
     started = time.perf_counter()
     plain_text(piece * (12_000 // len(piece)), html=True)
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("nested", ["&" + "amp;" * 2999 + "lt;", "&" + "#38;" * 2999 + "lt;"])
+def test_entities_of_entities_are_read_at_once(nested):
+    started = time.perf_counter()
+    assert plain_text(nested, html=True) == "<"
+    assert time.perf_counter() - started < 1  # one by one they take seven seconds

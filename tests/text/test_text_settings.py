@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from bakeoff.core.errors import ParamsError
-from bakeoff.core.section import validate_section
+from bakeoff.core.section import load_section, read_yaml, validate_section
+from bakeoff.learning.recipe import TrainingParams
 from bakeoff.records.text import TermParams, TextClassifierParams, VectoriserParams
 from bakeoff.text.params import StudyTexts, TextModelParams
 from text_models import CHARACTERS, WORDS, params_of
@@ -17,6 +18,7 @@ from text_models import CHARACTERS, WORDS, params_of
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = yaml.safe_load((ROOT / "conf" / "config.yaml").read_text(encoding="utf-8"))["text"]
+TRAINING = load_section(ROOT / "params.yaml", TrainingParams)
 FILES = sorted(path for path in (ROOT / "conf" / "text_model").glob("*.yaml") if path.stem not in ("all", "default"))
 
 
@@ -24,7 +26,8 @@ FILES = sorted(path for path in (ROOT / "conf" / "text_model").glob("*.yaml") if
 def test_every_file_of_conf_is_legal(path: Path) -> None:
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert values["text_models"] == [path.stem] == list(values["text_settings"])
-    own = validate_section(TextModelParams, values["text_settings"][path.stem], where=path.name)
+    composed = read_yaml(ROOT / "params.yaml")["text_settings"][path.stem]
+    own = validate_section(TextModelParams, composed, where=path.name)
     assert own.cleaning in TEXT["cleaning"]
 
 
@@ -47,7 +50,7 @@ def test_a_study_of_unknown_text_models_is_refused(change: dict[str, Any], told:
     own = yaml.safe_load((ROOT / "conf" / "text_model" / "tfidf_svm.yaml").read_text(encoding="utf-8"))
     lists = {"models": [], "modes": ["frozen"], "seeds": [0], "text_variants": ["original"]}
     study = lists | own | {"text": TEXT}
-    assert validate_section(StudyTexts, study, where="here").describe("tfidf_svm").cleaning.join[0] == "title"
+    assert validate_section(StudyTexts, study, where="here").describe("tfidf_svm", TRAINING).cleaning.join[0] == "title"
     with pytest.raises(ParamsError, match=told):
         validate_section(StudyTexts, study | change, where="here")
 
@@ -90,7 +93,7 @@ def test_a_vectoriser_has_words_or_characters() -> None:
         (
             "linear_svc",
             {"classifier": {"name": "svm"}},
-            "'linear_svc', 'sgd_logistic', 'logistic', 'random_forest', 'fasttext'",
+            "'linear_svc', 'sgd_logistic', 'logistic', 'random_forest', 'finetune', 'fasttext'",
         ),
     ],
 )

@@ -112,16 +112,30 @@ def test_a_product_without_a_text_is_answered_all_the_same(tmp_path):
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-def test_where_texts_are_required_a_product_without_one_is_not_learnt_from(tmp_path):
+@pytest.mark.parametrize("text", [None, " "])
+def test_a_product_without_a_text_is_not_learnt_from_and_answered_by_the_class_shares(tmp_path, text):
     catalogue = catalogue_of(tmp_path)
     without = [int(catalogue.rows(split)[0]) for split in ("train", "test")]
-    products = catalogue.products.assign(has_text=~catalogue.products.index.isin(without), has_photo=True)
-    plan = plan_of(tmp_path, replace(catalogue, products=products, reads="text"))
+    texts = pd.read_parquet(tmp_path / "texts.parquet")
+    texts.loc[texts["product_id"].isin(catalogue.products["product_id"].iloc[without]), "title"] = text
+    texts.to_parquet(tmp_path / "texts.parquet", index=False)
+    plan = plan_of(tmp_path, catalogue)
     assert without[0] not in plan.catalogue.rows("train")
     train_text(plan, tmp_path / "out")
-    found = read_predictions(tmp_path / "out" / "predictions.parquet").probabilities
-    np.testing.assert_allclose(found[without], 1 / 3, rtol=1e-6)
-    assert (np.delete(found, without, axis=0).max(axis=1) > 0.5).all()
+    found = read_predictions(tmp_path / "out" / "predictions.parquet")
+    np.testing.assert_allclose(found.probabilities[without], 1 / 3, rtol=1e-6)
+    assert (np.delete(found.probabilities, without, axis=0).max(axis=1) > 0.5).all()
+    assert np.flatnonzero(found.products["origin"] == "without_input").tolist() == without
+
+
+def test_a_split_without_texts_is_told(tmp_path):
+    catalogue = catalogue_of(tmp_path)
+    texts = pd.read_parquet(tmp_path / "texts.parquet")
+    lacking = catalogue.products["product_id"].iloc[catalogue.rows("validation")]
+    texts.loc[texts["product_id"].isin(lacking), "title"] = None
+    texts.to_parquet(tmp_path / "texts.parquet", index=False)
+    with pytest.raises(TrainingError, match="tfidf_svm: no validation product has a text; see section `dataset`"):
+        plan_of(tmp_path, catalogue)
 
 
 @pytest.mark.parametrize("name", ["tfidf_svm", "tfidf_forest", "fasttext"])
@@ -164,3 +178,29 @@ def test_speed_is_of_a_model_fitted_to_the_catalogues_texts(tmp_path):
     assert turn.timings[1].seconds
     assert turn.walks.n_images
     assert network.description["file_mib"] > 0
+
+
+def test_a_candidate_whose_folds_cannot_be_learnt_stands_without_their_answers(tmp_path, capfd, monkeypatch):
+    def fail(*_, **__):
+        raise TrainingError("no terms")
+
+    monkeypatch.setattr("bakeoff.text.train.out_of_fold", fail)
+    train_text(plan_of(tmp_path, catalogue_of(tmp_path)), tmp_path / "training")
+    assert read_out_of_fold(tmp_path / "training") is None
+    assert "tfidf_svm-original seed 0 has no answers out of fold: no terms" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("harm", [lambda file: file.unlink(), lambda file: file.write_bytes(b"PK\3\4 half")])
+@pytest.mark.parametrize(("name", "file"), [("tfidf_svm", "classifier.npz"), ("fasttext", "model.bin")])
+def test_a_broken_file_is_told(tmp_path, name, file, harm):
+    train_text(plan_of(tmp_path, catalogue_of(tmp_path), settings=settings(name)), tmp_path / "training")
+    harm(tmp_path / "training" / file)
+    with pytest.raises(DataError, match=r"holds a broken text classifier \(.*train it again"):
+        load_text_predictor(tmp_path / "training")
+
+
+def test_a_translated_candidate_has_the_licence_of_its_translator():
+    own = settings()
+    assert (own.translated().commercial_use, own.translated().licence_code) == (True, "BSD-3-Clause, translator MIT")
+    unknown = own.translation.model_copy(update={"commercial_use": None})
+    assert own.model_copy(update={"translation": unknown}).translated().commercial_use is None

@@ -47,7 +47,8 @@ def service():
 
 
 def params(**changes) -> TranslationParams:
-    return TranslationParams(**{"to": "fr", "service": "web", "model": None, "url": None, "block": 4900} | changes)
+    known = {"to": "fr", "service": "web", "model": None, "url": None, "block": 4900}
+    return TranslationParams.model_validate(known | {"licence": "AGPL-3.0", "commercial_use": None} | changes)
 
 
 def test_what_is_foreign_is_translated_once_and_french_and_unknown_texts_stay(service, tmp_path):
@@ -130,3 +131,20 @@ def test_a_local_model_translates(tmp_path):
     assert first == second != ENGLISH
     with pytest.raises(TrainingError, match="no text could be translated"):
         translated([ENGLISH], params(service="local", model=str(tmp_path / "none")), tmp_path / "third")
+
+
+def test_every_line_end_of_unicode_is_kept_and_nothing_is_asked_twice(service, tmp_path):
+    url, asked = service
+    text = f"{ENGLISH}\u2028{ENGLISH}\x85{ENGLISH}"
+    found = translated([text], params(url=url), tmp_path)
+    assert translated([text], params(url=url), tmp_path) == found == [text.upper()]
+    assert len(asked) == 1
+
+
+def test_a_language_that_the_service_does_not_have_costs_no_other(service, tmp_path):
+    url, asked = service
+    broken = [f"{ENGLISH} This is broken number {n}, very much so." for n in range(9)]
+    german = "Ein hölzerner Stuhl mit vier Beinen und einem bequemen Kissen für die Küche."
+    found = translated([*broken, german], params(url=url), tmp_path)
+    assert found == [*broken, german.upper()]
+    assert len(asked) == 6, "five failures of a language are enough"

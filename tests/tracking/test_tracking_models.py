@@ -19,10 +19,11 @@ from tracking_files import write_json
 from bakeoff.catalogue.pack import pack
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.core.errors import DataError, EvaluationError, SetupError
-from bakeoff.core.section import read_yaml, validate_section
+from bakeoff.core.section import load_section, read_yaml, validate_section
 from bakeoff.data.photo import as_image
 from bakeoff.data.products import Photos
 from bakeoff.data.store import ImageStore, StoreWriter
+from bakeoff.learning.recipe import TrainingParams
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking.mirror import replay
@@ -346,12 +347,13 @@ def test_a_logged_pair_answers_as_its_sides_do_and_refuses_what_none_can_read(tr
     from bakeoff.fusion.run import fuse
     from bakeoff.text.predictor import load_text_predictor
     from bakeoff.tracking.pairs import open_model
-    from text_study import catalogue_of
+    from text_study import ONE_CORE, catalogue_of
 
     sides = [shipped_text_training(project, model) for model in ("tfidf_svm", "tfidf_sgd")]
     pair = Candidate("tfidf_svm-original+tfidf_sgd-original-mean")
     catalogue = catalogue_of(project / "data" / "catalogue")
-    fuse(pair, catalogue, project / "runs", params=load_section(ROOT / "params.yaml", FuseParams))
+    params = load_section(ROOT / "params.yaml", FuseParams)
+    fuse(pair, catalogue, project / "runs", params=params, compute=ONE_CORE)
     seed_dir = pair.folder(project / "runs")
     run_id = replay(seed_dir, params=tracking_params.model_copy(update={"log_models": True}))
     model_id = open_client()[0].get_run(run_id).data.tags[MODEL]
@@ -373,7 +375,8 @@ def test_a_logged_pair_answers_as_its_sides_do_and_refuses_what_none_can_read(tr
 
 @pytest.mark.slow
 @pytest.mark.torch
-def test_the_logged_encoder_has_its_network_and_needs_no_project(tracking_params, project, monkeypatch):
+@pytest.mark.parametrize("is_finetuned", [False, True], ids=["frozen", "fine-tuned"])
+def test_the_logged_encoder_has_its_network_and_needs_no_project(tracking_params, project, monkeypatch, is_finetuned):
     from bakeoff.text.predictor import load_text_predictor
     from bakeoff.text.train import train_text
     from bakeoff.weights.texts import fetch_text_weights
@@ -383,6 +386,12 @@ def test_the_logged_encoder_has_its_network_and_needs_no_project(tracking_params
     monkeypatch.setenv("BAKEOFF_ROOT", str(project))
     save_encoder(project / "encoder")
     own = encoder_settings({"one": encoder_params("encoder")})
+    if is_finetuned:
+        training = load_section(ROOT / "params.yaml", TrainingParams).recipe(
+            "finetune", {"finetune": {"augment": "none"}}
+        )
+        head = {"name": "finetune", "c": 1.0, "max_iter": 100, "recipe": training.model_dump(mode="json")}
+        own = encoder_settings(own.encoders, classifier=head)
     fetch_text_weights(own, WEIGHTS, project / "weights" / "tiny")
     folder, training_dir = project / "data" / "catalogue", project / "runs" / "tiny-original" / "seed_0" / "training"
     folder.mkdir(parents=True)
@@ -393,6 +402,9 @@ def test_the_logged_encoder_has_its_network_and_needs_no_project(tracking_params
     assert run.data.params["settings.vectoriser.encoders.one.pooling"] == "mean"
     assert run.data.tags["bakeoff.weights_source"] == "folder"
     titles = pd.read_parquet(folder / "texts.parquet")[["title"]]
+    logged = Path(client.get_logged_model(run.data.tags[MODEL]).artifact_location.removeprefix("file://"))
+    assert (logged / "artifacts" / "weights").is_dir() is not is_finetuned
+    assert (logged / "artifacts" / "training" / "encoder" / "one" / "model.safetensors").is_file() is is_finetuned
     expected = load_text_predictor(training_dir).predict(titles["title"].tolist())
     found = load_elsewhere(run.data.tags[MODEL], titles, project / "elsewhere")
     np.testing.assert_allclose(found["answer"]["probabilities"], expected, atol=1e-5)

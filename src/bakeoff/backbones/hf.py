@@ -188,13 +188,15 @@ def _published_keys(config: Any, network_class: Any) -> set[str]:
 def quiet() -> Iterator[None]:
     """Keep transformers' own report of a loading back: ours says the same, and stops where keys differ."""
     logging = import_transformers().logging
-    before = logging.get_verbosity()
+    before, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(before)
+        if had_bars:
+            logging.enable_progress_bar()
 
 
 def _report(info: dict[str, Any], published: set[str], *, prefix: str) -> LoadReport:

@@ -4,7 +4,7 @@ Embeddings are pooled over a text's tokens and have length 1 (Reimers and Gurevy
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +23,7 @@ _FAILURES = (OSError, ValueError, TypeError, RuntimeError, ImportError, Attribut
 
 
 class TextEncoder:
-    """Texts to embeddings on the CPU."""
+    """Texts to embeddings."""
 
     def __init__(self, network: Any, tokenizer: Any, params: EncoderParams) -> None:
         """Hold transformers' network and tokenizer."""
@@ -52,7 +52,7 @@ class TextEncoder:
     @property
     def arrays(self) -> list[np.ndarray]:
         """The network's parameters, float32."""
-        return [parameter.detach().numpy() for parameter in self.network.parameters()]
+        return [parameter.detach().cpu().numpy() for parameter in self.network.parameters()]
 
     def encode(self, texts: Sequence[str], *, track: Callable[[Any], Iterable[Any]] = iter) -> np.ndarray:
         """Return embeddings (N, D) float32 of length 1; those of others in a batch move one by some 1e-7.
@@ -69,16 +69,16 @@ class TextEncoder:
         import torch
 
         with torch.inference_mode():
-            return self.pooled(self.tokens(texts)).numpy()
+            tokens = self.tokens(texts).to(self.network.device)
+            return self.embed(**tokens).cpu().numpy()
 
     def tokens(self, texts: Sequence[str], **more: Any) -> Any:
-        """Return what the network reads of N texts, (N, T) by name; the tokenizer takes `more`."""
-        prefixed = [self.params.prefix + text for text in texts]
-        most = self.params.max_tokens
+        """Return `input_ids` and `attention_mask` of texts, (N, T) int64, padded on the right; `more` as asked for."""
+        prefixed, most = [self.params.prefix + text for text in texts], self.params.max_tokens
         return self.tokenizer(prefixed, padding=True, truncation=True, max_length=most, return_tensors="pt", **more)
 
-    def pooled(self, tokens: Mapping[str, Any]) -> Any:
-        """Return the embeddings of N texts' tokens, a tensor (N, D) of rows of length 1."""
+    def embed(self, **tokens: Any) -> Any:
+        """Return the embeddings (N, D) of tokens, a tensor through which gradients pass."""
         import torch
 
         states = self.network(**tokens).last_hidden_state  # N T D

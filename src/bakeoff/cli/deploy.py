@@ -85,7 +85,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
     """Classify new products: class, calibrated probability and the next likely classes of each.
 
     Photos are prepared and texts cleaned as the study's were, so a product of the study gets the study's own
-    probabilities. A pair asks both its sides; of a product without a photo or a text the other side's answer stands. A
+    probabilities. A pair asks both its sides; of a product without a photo or a text the other side decides. A
     product that cannot be read becomes a row with its reason. The output file appears when it is complete; after an
     interruption the same command goes on where it stopped.
 

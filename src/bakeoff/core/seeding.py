@@ -37,6 +37,14 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def limit_threads(n_threads: int) -> int:
+    """Do as `set_threads`, and make what NumPy, SciPy and scikit-learn stand on use no more."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(n_threads)
+    return set_threads(n_threads)
+
+
 def set_threads(n_threads: int | None) -> int:
     """Make PyTorch, where it is loaded, use this many CPU threads and return the number; None means all cores."""
     n_threads = default_threads() if n_threads is None else n_threads

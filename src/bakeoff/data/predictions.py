@@ -16,7 +16,8 @@ from bakeoff.core.files import replacing
 from bakeoff.data.table import PHOTO_OF, SPLITS, Catalogue
 
 COLUMNS = ("product_id", "split", "label_id")
-ORIGINS = ("in_sample", "held_out", "out_of_fold")
+WITHOUT_INPUT = "without_input"
+ORIGINS = ("in_sample", "held_out", "out_of_fold", WITHOUT_INPUT)
 OUT_OF_FOLD = "out_of_fold.parquet"
 """Beside predictions.parquet, in its format: train's products, answered by models that have not seen them; no rows
 where a candidate has no such answers."""
@@ -66,7 +67,7 @@ def make_predictions(
 ) -> Predictions:
     """Return a candidate's predictions for every product, checked: of several photos the mean.
 
-    Products that it has nothing to read of (`Catalogue.reads`) get train's class shares.
+    Products that it has nothing to read of (`Catalogue.has_input`) get train's class shares.
 
     Args:
         catalogue: what it was trained on.
@@ -97,13 +98,13 @@ def make_predictions(
 
 def _answer_without_input(predictions: Predictions, catalogue: Catalogue) -> None:
     """Answer products that the candidate has nothing to read of with train's class shares."""
-    without = ~catalogue.has_input(catalogue.reads)
+    without = ~catalogue.has_input
     if without.any():
         products, n_labels = predictions.products, len(predictions.labels)
         labels = products["label_id"].to_numpy()
         counts = np.bincount(labels[(products["split"] == "train").to_numpy()], minlength=n_labels)
         shares = (counts / counts.sum()).astype(np.float32)
-        predictions.probabilities[without] = shares
+        predictions.probabilities[without], products.loc[without, "origin"] = shares, WITHOUT_INPUT
         products.loc[without, "loss"] = -np.log(np.maximum(shares[labels[without]], LEAST_SHARE))
 
 

@@ -14,7 +14,7 @@ from bakeoff.data.photo import crop_of, stored_size
 from bakeoff.data.products import StoredProducts
 from bakeoff.data.store import ImageStore
 from bakeoff.data.transforms import box_in_view
-from bakeoff.records.candidate import Candidate, Modality
+from bakeoff.records.candidate import Modality
 from bakeoff.records.catalogue import Dataset, LabelsRecord, Repair
 from bakeoff.records.settings import Geometry
 
@@ -44,6 +44,7 @@ TEXT_COLUMNS = dict.fromkeys(("product_id", "title", "description"), "string")
 """Of texts.parquet, one row per product; null where it has none."""
 HAS = {"image": "has_photo", "text": "has_text"}
 """Of products.parquet, bool, by modality; only where `prepare.require` is not `image`: else all have a photo."""
+_INPUT = "has_input"
 UNLABELLED = "unlabelled.parquet"
 """Products whose source keeps the labels to itself: product_id, image, title, description, for `bakeoff predict`."""
 DIGESTS = "digests.parquet"
@@ -68,15 +69,19 @@ class Catalogue:
     reads: Modality | None = None
     """What the candidate that it is for reads; `rows` leaves out products without it."""
 
-    def has_input(self, modality: Modality | None) -> np.ndarray:
-        """Return which products have a photo or a text, (N,) bool; all where that is not known."""
-        column = HAS.get(str(modality))
-        known = column in self.products
-        return self.products[column].to_numpy(dtype=bool) if known else np.ones(len(self.products), dtype=bool)
+    @property
+    def has_input(self) -> np.ndarray:
+        """Which products its candidate has something to read of, (N,) bool; all where that is not known."""
+        known = next((name for name in (_INPUT, HAS.get(str(self.reads))) if name in self.products), None)
+        return self.products[known].to_numpy(dtype=bool) if known else np.ones(len(self.products), dtype=bool)
+
+    def reading(self, has_input: np.ndarray) -> "Catalogue":
+        """Return it for a candidate that has something to read of these products, (N,) bool."""
+        return replace(self, products=self.products.assign(**{_INPUT: has_input}))
 
     def readable(self) -> "Catalogue":
         """Return it without the products that there is nothing to read of."""
-        return replace(self, products=self.products[self.has_input(self.reads)].reset_index(drop=True))
+        return replace(self, products=self.products[self.has_input].reset_index(drop=True))
 
     def by_product(self) -> "Catalogue":
         """Return it with one row per product, that of its first photo: itself unless products have several."""
@@ -98,9 +103,7 @@ class Catalogue:
         """
         if split not in SPLITS:
             raise DataError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
-        return np.flatnonzero((self.products["split"] == split).to_numpy() & self.has_input(self.reads)).astype(
-            np.int64
-        )
+        return np.flatnonzero((self.products["split"] == split).to_numpy() & self.has_input).astype(np.int64)
 
     def only(self, split: str) -> "Catalogue":
         """Return it with one split's rows alone, renumbered."""
@@ -162,12 +165,6 @@ class Catalogue:
         return self.products[name].to_numpy(dtype=np.int64)[np.asarray(positions, dtype=np.int64)]
 
 
-def has_input(candidate: Candidate, catalogue: Catalogue) -> np.ndarray:
-    """Return the products that a candidate has something to read of, a pair either side, (N,) bool."""
-    sides = [has_input(side, catalogue) for side in candidate.sides]
-    return np.logical_or.reduce(sides) if sides else catalogue.has_input(candidate.modality)
-
-
 def load_catalogue(catalogue_dir: Path, splits_file: Path, *, reads: Modality | None = "image") -> Catalogue:
     """Return the catalogue that `prepare` and `split` wrote, for what reads this; None = for all products alike."""
     header = LabelsRecord.read(catalogue_dir / "labels.json")
@@ -210,7 +207,7 @@ def first_photos(products: pd.DataFrame) -> Any:
 
 def source_columns(products: pd.DataFrame) -> list[str]:
     """Return the columns that the source alone has (`dataset.keep`, make, year)."""
-    ours = {*PRODUCT_COLUMNS, *BOX_COLUMNS, *HAS.values(), PHOTO_OF, "split", REPAIR}
+    ours = {*PRODUCT_COLUMNS, *BOX_COLUMNS, *HAS.values(), _INPUT, PHOTO_OF, "split", REPAIR}
     return [name for name in products.columns if name not in ours]
 
 

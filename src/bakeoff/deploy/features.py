@@ -10,16 +10,13 @@ from bakeoff.core.files import replacing, write_json
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.modes import parse_mode
 from bakeoff.core.section import load_section
-from bakeoff.core.seeding import set_threads
 from bakeoff.data.table import UNLABELLED, load_catalogue
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.request import make_request, scored
 from bakeoff.deploy.prediction.scores import read_chunks
 from bakeoff.deploy.prediction.sources import LISTING, list_photos
-from bakeoff.learning.key import now_utc, versions
-from bakeoff.predictors.torch_predictor import load_photo_classifier
-from bakeoff.training.device import device_name, resolve_device
-from bakeoff.training.features import cached_features
+from bakeoff.fusion.features import photo_features
+from bakeoff.learning.key import now_utc
 
 _MADE_BY = {"candidate", "model", "seed", "architecture", "labels", "weights", "device", "threads", "versions"}
 
@@ -64,14 +61,10 @@ def export_features(project: Path, name: str, out_dir: Path, *, seed: int | None
 
 def _labelled(project: Path, trained: TrainedCandidate, compute: ComputeParams) -> tuple[np.ndarray, pd.DataFrame]:
     """Return (N, D) float32 of the study's products, and their ids, splits and labels."""
-    record, device = trained.training, resolve_device(compute.device)
-    here = {"device": device.type, "device_name": device_name(device), "threads": set_threads(compute.threads)}
-    header = record.model_copy(update=here | {"versions": versions(record.backbone.source)})
     catalogue = load_catalogue(project / "data" / "catalogue", project / "data" / "splits" / "splits.parquet")
-    model = load_photo_classifier(trained.folder / "training", device=device)
-    features = cached_features(model, catalogue, header).array
+    features = photo_features(trained.training, trained.folder / "training", catalogue, compute)
     products = catalogue.by_product().products
-    return catalogue.mean_of_photos(features), products.loc[:, ["product_id", "split", "label_id"]]
+    return features, products.loc[:, ["product_id", "split", "label_id"]]
 
 
 def _unlabelled(source: Path, trained: TrainedCandidate, compute: ComputeParams) -> tuple[np.ndarray, pd.DataFrame]:

@@ -9,8 +9,8 @@ from rich.progress import Progress
 from bakeoff.core.code import digest
 from bakeoff.core.failures import drawing
 from bakeoff.data.figures import shorten
-from bakeoff.data.predictions import Predictions, read_predictions
-from bakeoff.data.table import HAS, Catalogue, has_input
+from bakeoff.data.predictions import WITHOUT_INPUT, Predictions, read_predictions
+from bakeoff.data.table import Catalogue
 from bakeoff.evaluation.calibration import calibration_record
 from bakeoff.evaluation.confusions import confusions_record, write_confusion_csv, write_report
 from bakeoff.evaluation.figures import draw_calibration, draw_confusion, draw_strip, read_photos
@@ -24,7 +24,6 @@ from bakeoff.evaluation.metrics import (
 )
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.records import evaluation as records
-from bakeoff.records.candidate import Candidate
 from bakeoff.records.training import TrainingRecord
 from bakeoff.statistics.groups import group_sizes
 from bakeoff.statistics.matrix import count_confusions
@@ -46,9 +45,9 @@ def evaluate_candidate(
     catalogue = catalogue.by_product()
     groups = catalogue.products["group_id"].to_numpy()[catalogue.rows("test")]
     metrics, calibration, confusions = _find(predictions, training, params, groups)
-    if set(HAS.values()) & set(catalogue.products):
-        lacking = ~has_input(Candidate(training.candidate), catalogue)[catalogue.rows("test")]
-        metrics = metrics.model_copy(update={"n_without_input": int(lacking.sum())})
+    origins = predictions.products["origin"].to_numpy()[catalogue.rows("test")]
+    if lacking := int((origins == WITHOUT_INPUT).sum()):
+        metrics = metrics.model_copy(update={"n_without_input": lacking})
     label_ids, probabilities = predictions.split("test")
     predicted = predicted_classes(probabilities)
     counts = count_confusions(label_ids, predicted, len(predictions.labels))

@@ -1,1 +1,1 @@
-"""Late fusion: two candidates that answer as one, from their probabilities alone."""
+"""Two candidates that answer as one, from their probabilities or from their features."""

@@ -13,6 +13,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.core.files import replacing
 from bakeoff.data.predictions import COLUMNS, Predictions, require_same_labels
 from bakeoff.fusion.methods import LEAST, METHODS
+from bakeoff.fusion.stackers import SMALLEST
 
 Array = np.ndarray
 FEW = 200
@@ -38,21 +39,38 @@ class Fusion:
     notes: list[str]
     learnt: dict[str, Array]
 
+    @property
+    def is_early(self) -> bool:
+        """Whether the sides give it features in the place of probabilities."""
+        return METHODS[self.method].is_early
+
+    @property
+    def widths(self) -> list[int]:
+        """How many numbers each side gives it of a product."""
+        return self.learnt["n_features"].tolist() if self.is_early else [len(self.labels)] * 2
+
     def apply(self, first: Array, second: Array, has_first: Array, has_second: Array) -> Array:
         """Return (N, K) float32, rows sum to 1; where one side has no input the other's answer stands.
 
         From the sides' probabilities (N, K) and whether they have an input, (N,) bool; of two without, the mean stands.
+        An early method answers whatever is there itself, from features, NaN where there is no input.
 
         Raises:
-            EvaluationError: the sides' shapes are not those of the fusion's labels.
+            EvaluationError: the sides' shapes are not those of the fusion's labels, or features.
         """
-        if not first.shape == second.shape == (len(has_first), len(self.labels)):
+        n, method = len(has_first), METHODS[self.method]
+        if [first.shape, second.shape] != [(n, width) for width in self.widths]:
+            wanted = f"{' and '.join(map(str, dict.fromkeys(self.widths)))} {'features' if self.is_early else 'labels'}"
             raise EvaluationError(
-                f"expected two sides of {len(has_first)} products x {len(self.labels)} labels to fuse, got "
-                f"{first.shape} and {second.shape}; take the predictions of the two candidates that it was made of."
+                f"expected two sides of {n} products x {wanted} to fuse, got {first.shape} and {second.shape}; "
+                "take the predictions of the two candidates that it was made of."
             )
+        if self.is_early:
+            found = np.full((n, len(self.labels)), SMALLEST)
+            found[:, self.learnt["classes"]] = np.maximum(method.combine(self.learnt, [first, second]), SMALLEST)
+            return (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
         sides = np.stack([first, second]).astype(np.float64)
-        fused = np.maximum(METHODS[self.method].combine(self.learnt, sides), LEAST)
+        fused = np.maximum(method.combine(self.learnt, sides), LEAST)
         fused /= fused.sum(axis=1, keepdims=True)
         conditions = [one[:, None] for one in (has_first & has_second, has_first, has_second)]
         return np.select(conditions, [fused, *sides], sides.mean(axis=0)).astype(np.float32)
@@ -85,7 +103,8 @@ def fit_fusion(
 ) -> Fusion:
     """Return the fusion of two candidates by one of METHODS, learnt from `learning_rows`.
 
-    `params` are the method's settings (`FuseParams.settings`); without `inputs` every product has both.
+    `params` are the method's settings (`FuseParams.settings`); without `inputs` every product has both. For an early
+    method features (N, D) float32 stand in the place of the predictions' probabilities.
 
     Raises:
         EvaluationError: the two are of other labels, products or splits, or there is nothing to learn from.
@@ -156,5 +175,6 @@ def _fit(method: str, first: Predictions, second: Predictions, params: Any, *, s
         )
     if absent := len(first.labels) - len(np.unique(label_ids)):
         notes.append(f"{absent} of {len(first.labels)} classes have no product to learn the fusion from.")
-    sides = np.stack([first.probabilities[rows], second.probabilities[rows]]).astype(np.float64)
+    sides: Any = [first.probabilities[rows], second.probabilities[rows]]
+    sides = sides if METHODS[method].is_early else np.stack(sides).astype(np.float64)
     return Fusion(method, first.labels, len(label_ids), notes, learn(sides, label_ids, params, seed))

@@ -1,7 +1,8 @@
 """The methods of fusion, by the names that `fuse.methods` takes; the only place that lists them.
 
 The rules are those of J. Kittler et al., On combining classifiers, IEEE Trans. Pattern Anal. Mach. Intell. 20 (1998)
-226-239, DOI 10.1109/34.667881, for classes that are equally frequent. Sides are (2, N, K) float64, rows sum to 1.
+226-239, DOI 10.1109/34.667881, for classes that are equally frequent. Sides are (2, N, K) float64, rows sum to 1; of
+early methods features, two (N, D) float32.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import softmax
 
+from bakeoff.fusion.early import answer, learn_head
 from bakeoff.fusion.stackers import SMALLEST, learn, stack
 
 Array = np.ndarray
@@ -24,10 +26,15 @@ _SHARES = np.linspace(0, 1, 101)
 class Method(NamedTuple):
     """How two sides become one."""
 
-    combine: Callable[[Learnt, Array], Array]
-    """From what was learnt and the sides to (N, K), above 0; rows are divided by their sums afterwards."""
-    learn: Callable[[Array, Array, Any, int], Learnt] | None = None
+    combine: Callable[[Learnt, Any], Array]
+    """From what was learnt and the sides to (N, K), above 0; rows are divided by their sums afterwards.
+
+    Of an early method to the classes that it has learnt, (N, P).
+    """
+    learn: Callable[[Any, Array, Any, int], Learnt] | None = None
     """From the sides, label_ids (N,) int64 below K, the method's settings and a seed; None where nothing is learnt."""
+    is_early: bool = False
+    """Whether sides are features, NaN where there is no input."""
 
 
 def _weigh(learnt: Learnt, sides: Array) -> Array:
@@ -72,4 +79,6 @@ METHODS = {
         lambda learnt, sides: stack(learnt, _vote(sides)),
         lambda sides, *given: learn("logistic", _vote(sides), *given),
     ),
+    "early_linear": Method(answer, partial(learn_head, "linear"), is_early=True),
+    "early_mlp": Method(answer, partial(learn_head, "mlp"), is_early=True),
 }

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from bakeoff.core.section import PositiveFloat, PositiveInt, Section
 from bakeoff.fusion.methods import METHODS
-from bakeoff.records.study import PairLists
+from bakeoff.records.study import PairLists, each_once
 
 
 def _known(name: str) -> str:
@@ -43,15 +43,42 @@ class BoostingParams(Section):
     max_rows: PositiveInt | None
 
 
+class EarlyParams(Section):
+    """Of every early method, which learns from features."""
+
+    dropout: Annotated[float, Field(ge=0, le=1)]
+    """Share of the products that it learns from once more without their first side, and as many without the second."""
+    max_rows: PositiveInt | None
+    """Products that it learns from at most, drawn at random; null = all."""
+
+
+class EarlyLinearParams(EarlyParams):
+    """Of `early_linear`, a logistic regression."""
+
+    c: PositiveFloat
+    """Inverse of the regularisation."""
+
+
+class EarlyMlpParams(EarlyParams):
+    """Of `early_mlp`, as scikit-learn's MLPClassifier names them."""
+
+    hidden: Annotated[list[PositiveInt], Field(min_length=1)]
+    """Widths of the hidden layers."""
+    alpha: Annotated[float, Field(ge=0)]
+    max_iter: PositiveInt
+
+
 class FuseParams(PairLists, extra="forbid"):
     """Section `fuse`: which candidates answer as one, and each method's settings."""
 
-    methods: list[Annotated[str, AfterValidator(_known)]]
+    methods: Annotated[list[Annotated[str, AfterValidator(_known)]], AfterValidator(each_once)]
     weighted_mean: WeightedMeanParams
     stacking_logistic: LinearParams
     stacking_svm: LinearParams
     stacking_boosting: BoostingParams
     voting_stacking: LinearParams
+    early_linear: EarlyLinearParams
+    early_mlp: EarlyMlpParams
 
     def settings(self, method: str) -> Section | None:
         """Return a method's settings; None for a rule without any."""

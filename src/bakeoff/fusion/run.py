@@ -2,15 +2,18 @@
 
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from bakeoff.core.errors import EvaluationError
-from bakeoff.core.machine import cpu_name, peak_resident_mib
+from bakeoff.core.machine import ComputeParams, cpu_name, peak_resident_mib
 from bakeoff.core.seeding import default_threads
-from bakeoff.data.predictions import Predictions, read_out_of_fold, read_predictions
-from bakeoff.data.table import Catalogue, has_input
+from bakeoff.data.predictions import WITHOUT_INPUT, Predictions, read_out_of_fold, read_predictions
+from bakeoff.data.table import Catalogue
+from bakeoff.fusion.features import side_features
 from bakeoff.fusion.fit import Fusion, Inputs, fit_fusion, fused_probabilities
+from bakeoff.fusion.methods import METHODS
 from bakeoff.fusion.params import FuseParams
 from bakeoff.learning.key import now_utc, split_digest, training_key, versions
 from bakeoff.learning.outputs import fitted_outcome
@@ -23,24 +26,32 @@ FILE = "fusion.npz"
 _TOTALS = ("n_parameters", "n_trainable", "n_features", "size_mib")
 
 
-def fuse(candidate: Candidate, catalogue: Catalogue, runs_dir: Path, *, params: FuseParams) -> TrainingRecord:
+def fuse(
+    candidate: Candidate, catalogue: Catalogue, runs_dir: Path, *, params: FuseParams, compute: ComputeParams
+) -> TrainingRecord:
     """Make two trained candidates answer as one, write the pair's training folder and return training.json's content.
 
-    Sizes and the time of training are those of both sides together, the memory is the larger.
+    Sizes and the time of training are those of both sides together, the memory is the larger; in the place of the
+    sides' heads an early pair has its own. Features that are not cached are computed as `compute` says.
 
     Raises:
-        EvaluationError: it is no pair, a side is not trained, on other products or another split, or there is nothing
-            to learn from.
+        EvaluationError: it is no pair, a side is not trained, on other products or another split, there is nothing
+            to learn from, or the method is early and a side has no features of a frozen network.
     """
     started_at, started = now_utc(), time.perf_counter()
     if len(candidate.sides) != 2:
         raise EvaluationError(f"{candidate.name} is no pair; expected <candidate>+<candidate>-<method>.")
-    catalogue, folders = catalogue.by_product(), [side.folder(runs_dir) / "training" for side in candidate.sides]
+    photos, catalogue, method = catalogue, catalogue.by_product(), str(candidate.mode)
+    folders = [side.folder(runs_dir) / "training" for side in candidate.sides]
     sides = [TrainingRecord.read(folder / "training.json") for folder in folders]
     plain = [read_predictions(folder / "predictions.parquet", catalogue=catalogue) for folder in folders]
-    read = [replace(catalogue, reads=side.modality) for side in candidate.sides]
-    first, second = map(_unseen, plain, folders, read)
-    method, (one, other) = str(candidate.mode), (has_input(side, catalogue) for side in candidate.sides)
+    one, other = ((side.products["origin"] != WITHOUT_INPUT).to_numpy() for side in plain)
+    if METHODS[method].is_early:
+        first, second = plain = [_as_features(*known, photos, compute) for known in zip(plain, folders, strict=True)]
+        one = other = one | other  # what a side lacks, its features say
+    else:
+        first, second = map(_unseen, plain, folders, map(catalogue.reading, (one, other)))
+    catalogue = catalogue.reading(one | other)
     inputs = Inputs(one, other, catalogue.products["group_id"].to_numpy())
     given = {"params": params.settings(method), "seed": candidate.seed, "inputs": inputs}
     fusion = fit_fusion(method, first, second, **given)
@@ -58,7 +69,7 @@ def fuse(candidate: Candidate, catalogue: Catalogue, runs_dir: Path, *, params: 
         sys.stderr.write(f"bakeoff: note: {header.title}: {note}\n")
     return outcome.write(
         out_dir,
-        network={"probabilities": "softmax"} | {name: sum(getattr(one, name) for one in sides) for name in _TOTALS},
+        network={"probabilities": "softmax", **_sizes(sides, fusion)},
         cost={
             "started_at": started_at,
             "feature_time_s": sum(one.train_time_s for one in costs),
@@ -67,6 +78,24 @@ def fuse(candidate: Candidate, catalogue: Catalogue, runs_dir: Path, *, params: 
             "train_resident_mib": max(peak_resident_mib(), *(one.train_resident_mib for one in costs)),
         },
     )
+
+
+def _sizes(sides: list[TrainingRecord], fusion: Fusion) -> dict[str, float]:
+    """Return the sides' figures added up, as training.json names them; an early pair has a head in the place of two."""
+    found: dict[str, float] = {name: sum(getattr(one, name) for one in sides) for name in _TOTALS}
+    if fusion.is_early:
+        own = sum(array.size for name, array in fusion.learnt.items() if name.startswith(("weights_", "biases_")))
+        more = own - found["n_trainable"]
+        found |= {"n_parameters": found["n_parameters"] + more, "n_trainable": own}
+        found |= {"size_mib": found["size_mib"] + 4 * more / 2**20}
+    return found
+
+
+def _as_features(side: Predictions, folder: Path, catalogue: Catalogue, compute: ComputeParams) -> Predictions:
+    """Return features in the place of a side's answers: they have seen no label, so all may be learnt from."""
+    features = side_features(folder, catalogue, compute)
+    features[(side.products["origin"] == WITHOUT_INPUT).to_numpy()] = np.nan
+    return Predictions(side.products.assign(origin="held_out"), features, side.labels)
 
 
 def _unseen(side: Predictions, folder: Path, catalogue: Catalogue) -> Predictions:

@@ -14,7 +14,7 @@ from bakeoff.core.failures import drawing
 from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
-from bakeoff.data.predictions import Predictions, read_predictions
+from bakeoff.data.predictions import WITHOUT_INPUT, Predictions, read_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.interpret.explain import background, explain, most_probable, warn_of
 from bakeoff.interpret.figures import caption, draw_explained, panels, read_photo
@@ -52,7 +52,8 @@ def read_candidate(training_dir: Path, catalogue: Catalogue) -> Candidate:
     training = TrainingRecord.read(training_dir / "training.json")
     predictions = read_predictions(training_dir / "predictions.parquet", catalogue=catalogue)
     catalogue = catalogue.by_product()
-    predictions.products.loc[~catalogue.has_input(catalogue.reads), "split"] = "not read"  # so it is not explained
+    products = predictions.products
+    products.loc[products["origin"] == WITHOUT_INPUT, "split"] = "not read"  # so it is not explained
     return Candidate(training, training_dir, catalogue, predictions)
 
 

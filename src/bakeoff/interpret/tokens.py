@@ -69,7 +69,8 @@ def _read(encoder: TextEncoder, text: str) -> _Read:
     ends = tokens.pop("offset_mapping")[0, :, 1] - len(encoder.params.prefix)
     is_own = (ends > 0) & (tokens.pop("special_tokens_mask")[0] == 0)
     embed = encoder.network.get_input_embeddings()
-    embedded, padding = embed(tokens["input_ids"]), embed(torch.tensor(encoder.tokenizer.pad_token_id))
+    with torch.no_grad():
+        embedded, padding = embed(tokens["input_ids"]), embed(torch.tensor(encoder.tokenizer.pad_token_id))
     baseline = torch.where(is_own[None, :, None], padding, embedded)
     words = [one.end() for one in re.finditer(r"\S+", text)]
     # a token's last character is its word's, or a space before it
@@ -85,6 +86,6 @@ def _encode(one: _Read, embedded: Any) -> Any:
 
     handle = one.encoder.network.get_input_embeddings().register_forward_hook(replaced)
     try:
-        return one.encoder.pooled({name: ids.expand(len(embedded), -1) for name, ids in one.tokens.items()})
+        return one.encoder.embed(**{name: ids.expand(len(embedded), -1) for name, ids in one.tokens.items()})
     finally:
         handle.remove()

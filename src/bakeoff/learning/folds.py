@@ -15,7 +15,7 @@ def make_folds(labels: np.ndarray, groups: np.ndarray, *, seed: int, n_folds: in
 
     Folds have each class by its share as far as groups allow. A class in fewer groups than folds is then missing from
     some, and one of a single group from the rows that its own fold is learnt from. There are fewer folds where there
-    are fewer groups, or no class has as many rows; none where that leaves one.
+    are fewer groups, or no class has as many rows; none where that leaves one, or one class to learn from.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -25,4 +25,5 @@ def make_folds(labels: np.ndarray, groups: np.ndarray, *, seed: int, n_folds: in
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=derive_seed(seed, "folds") % 2**32)
     with warnings.catch_warnings():  # a class with fewer rows than folds
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return list(folds.split(labels, labels, groups))
+        found = list(folds.split(labels, labels, groups))
+    return found if all(len(np.unique(labels[others])) > 1 for others, _ in found) else []

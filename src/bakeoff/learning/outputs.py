@@ -83,11 +83,12 @@ class Outcome:
         CostRecord(**known, **cost).write(out_dir / "cost.json")
         record.write(out_dir / "training.json")
         figures = out_dir / "figures"
+        if used or len(self.history.rows) > 1:
+            with drawing(figures / "history.png", out_dir) as path:
+                write_history_figure(path, self.history.rows, title=record.title, best_epoch=record.best_epoch)
         if used is None:
             return record
         transform = partial(transform_photo, used=used)
-        with drawing(figures / "history.png", out_dir) as path:
-            write_history_figure(path, self.history.rows, title=record.title, best_epoch=record.best_epoch)
         shown = {"title": preview_title(record.model, used), "seed": record.seed}
         with drawing(figures / "preview.png", out_dir) as path:
             write_preview(path, self.catalogue, transform, **shown)

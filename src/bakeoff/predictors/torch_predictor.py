@@ -18,6 +18,7 @@ from bakeoff.core.allocator import keep_freed_memory
 from bakeoff.core.errors import EvaluationError, SetupError
 from bakeoff.core.modes import parse_mode
 from bakeoff.core.seeding import set_threads
+from bakeoff.data.products import Products
 from bakeoff.learning.key import versions
 from bakeoff.predictors.protocol import N_TRIALS, Predictor, batches
 from bakeoff.records.settings import CandidateSettings
@@ -66,6 +67,10 @@ class TorchPredictor(Predictor):
             scan=scan,
             versions=versions(settings.source),
         )
+
+    def features(self, products: Products) -> np.ndarray:
+        """Return pooled features (N, D) float32 of N products, at least one."""
+        return self.classify_with_features(self.images(products))[1]
 
     @torch.inference_mode()
     def classify_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

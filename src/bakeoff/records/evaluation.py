@@ -72,7 +72,7 @@ class MetricsRecord(_OfEvaluation):
     training_loss_name: str
     splits: dict[SplitName, dict[str, Figure]]
     n_without_input: int | None = Field(default=None, exclude_if=lambda n: n is None)
-    """Test products that the candidate had nothing to read of; None where every product has a photo."""
+    """Test products that the candidate had nothing to read of; None where there is none."""
     n_effective: Finite  # how many independent products test is worth; fewer than n where some belong together
     intervals: dict[SplitName, dict[str, IntervalRecord]]
     overfitting: Overfitting

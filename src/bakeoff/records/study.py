@@ -21,9 +21,16 @@ def _safe_names(models: list[str]) -> list[str]:
                 f"model name {name!r} must be letters, digits, '.' and '_' (it names folders); "
                 "give an hf:<id> backbone a file in conf/model/"
             )
-    if len(set(models)) != len(models):
-        raise ValueError(f"lists a name twice: {models}")
-    return models
+    if BASELINE in models:
+        raise ValueError(f"{BASELINE} is the baseline's own name; call the model something else")
+    return each_once(models)
+
+
+def each_once(values: list[str]) -> list[str]:
+    """Return a list as it is; a ValueError where something stands in it twice."""
+    if len(set(values)) != len(values):
+        raise ValueError(f"lists a name twice: {values}")
+    return values
 
 
 def _no_repeats(values: list[Any]) -> list[Any]:
@@ -33,6 +40,7 @@ def _no_repeats(values: list[Any]) -> list[Any]:
 
 
 _Names = Annotated[list[str], AfterValidator(_safe_names)]
+_EachOnce = Annotated[list[str], AfterValidator(each_once)]
 _OnceEach = AfterValidator(_no_repeats)
 
 
@@ -44,19 +52,24 @@ class ImageLists(Section):
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], _OnceEach]
 
 
-class TextLists(Section):
-    """Text models and the variants of the texts that they learn from, likewise."""
+class TextModels(Section):
+    """The text models alone."""
 
     text_models: _Names = Field(default=[])
+
+
+class TextLists(TextModels):
+    """Text models and the variants of the texts that they learn from, likewise."""
+
     text_variants: Annotated[list[Variant], _OnceEach] = Field(default=["original"])
 
 
 class PairLists(Section, extra="ignore"):
     """Every first candidate with every second one by every method; the rest of section `fuse` is no list."""
 
-    first: list[str]
-    second: list[str]
-    methods: list[str]
+    first: _EachOnce
+    second: _EachOnce
+    methods: _EachOnce
 
 
 class StudyLists(ImageLists, TextLists):

@@ -71,6 +71,9 @@ class TranslationParams(Section):
     """Of `web`: a service with LibreTranslate's interface."""
     block: PositiveInt
     """Characters that are translated at a time."""
+    licence: str
+    """Of the model, or of the service's answers."""
+    commercial_use: bool | None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -178,6 +181,16 @@ class RandomForestParams(Section):
     max_depth: PositiveInt | None
 
 
+class FinetuneParams(Section):
+    """Every weight of one encoder and of the linear head learns, from where `logistic` ends on its embeddings."""
+
+    name: Literal["finetune"]
+    c: PositiveFloat
+    max_iter: PositiveInt
+    recipe: dict[str, Any]
+    """What differs from `training.finetune`; in data/candidates/ the whole of it."""
+
+
 class FastTextParams(Section):
     """fastText, which learns vectors of words and word n-grams itself; n-grams share `buckets` of 4 bytes × dim."""
 
@@ -189,7 +202,7 @@ class FastTextParams(Section):
     buckets: PositiveInt
 
 
-HeadClassifierParams = LinearSvcParams | SgdLogisticParams | LogisticParams | RandomForestParams
+HeadClassifierParams = LinearSvcParams | SgdLogisticParams | LogisticParams | RandomForestParams | FinetuneParams
 
 
 def _kind(vectoriser: Any) -> str:
@@ -217,9 +230,16 @@ class TextClassifierParams(Section):
         """The encoders by name; none of a model of terms."""
         return self.vectoriser.encoders if isinstance(self.vectoriser, EncodersParams) else {}
 
+    @property
+    def is_finetuned(self) -> bool:
+        """Whether the encoder learns, too, and so lies in the training folder."""
+        return isinstance(self.classifier, FinetuneParams)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         name = self.classifier.name
+        if self.is_finetuned and (len(self.encoders) != 1 or self.balance != "none"):
+            raise ValueError("finetune takes one encoder and balance none (its recipe has class_weights and balance)")
         if (name == "fasttext") != (self.vectoriser is None):
             must, why = ("be", "learns vectors of its own") if name == "fasttext" else ("not be", "needs features")
             raise ValueError(f"vectoriser must {must} null: {name} {why}")
@@ -236,5 +256,14 @@ class TextSettings(Settings, TextClassifierParams):
     licence_code: str
     commercial_use: bool | None
     cleaning: CleaningParams
-    translation: TranslationParams
-    """Of variant `translated`."""
+    translation: TranslationParams | None
+    """Of variant `translated`; None where the study has none."""
+
+    def translated(self) -> Self:
+        """Return it with the licence of what translates as well."""
+        if not self.translation:
+            return self
+        uses = {self.commercial_use, self.translation.commercial_use}
+        licence = f"{self.licence_code}, translator {self.translation.licence}"
+        strictest = next((use for use in (False, None) if use in uses), True)
+        return self.model_copy(update={"licence_code": licence, "commercial_use": strictest})

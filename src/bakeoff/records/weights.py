@@ -92,7 +92,9 @@ def read_record(folder: Path) -> WeightsRecord:
     try:
         return WeightsRecord.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise WeightsError(f"{path} is missing; run `dvc repro weights weights_baseline` to make it.") from None
+        raise WeightsError(
+            f"{path} is missing; run `dvc repro weights weights_text weights_baseline` to make it."
+        ) from None
     except ValidationError as error:
         raise WeightsError(
             f"{path} is not a weights record: {error.errors()[0]['msg']}; delete the folder and run `dvc repro`."

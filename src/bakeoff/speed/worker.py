@@ -24,7 +24,7 @@ from bakeoff.predictors.protocol import Measurable
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.settings import CandidateSettings
-from bakeoff.records.study import TextLists
+from bakeoff.records.study import TextModels
 from bakeoff.records.text import TextSettings
 from bakeoff.speed.params import ThroughputParams
 from bakeoff.speed.turns import Stand
@@ -70,7 +70,7 @@ def first_products(root: Path, network: str, n: int) -> Sized:
 
 def text_settings(root: Path, network: str) -> TextSettings | None:
     """Return the settings of a text model of the study; None for any other network."""
-    if network not in load_top(root / "params.yaml", TextLists).text_models:
+    if network not in load_top(root / "params.yaml", TextModels).text_models:
         return None
     return TextSettings.read(root / "data" / "candidates" / f"{network}.json")
 

@@ -1,5 +1,7 @@
 """A classifier of texts: fitted, asked, stored without pickle, and asked about training texts it has not seen."""
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from bakeoff.core.errors import TrainingError
+from bakeoff.core.errors import DataError, TrainingError
 from bakeoff.core.files import replacing
 from bakeoff.core.seeding import derive_seed
 from bakeoff.learning.balance import NEIGHBOURS, BalanceToTarget, WeightsByName, class_targets, class_weights
@@ -17,7 +19,7 @@ from bakeoff.learning.folds import make_folds
 from bakeoff.records.base import Record
 from bakeoff.records.text import FastTextParams, TextClassifierParams, VectoriserParams
 from bakeoff.text import embed
-from bakeoff.text.encode import Encoders
+from bakeoff.text.encode import FOLDER, Encoders
 from bakeoff.text.heads import Head, LinearHead, fit_head, head_of
 from bakeoff.text.vectorise import Vectoriser, fit_vectoriser
 
@@ -113,6 +115,9 @@ class TextClassifier:
             arrays |= {f"idf_{kind}": idf for kind, idf in self.vectoriser.idf.items()}
         elif isinstance(self.vectoriser, embed.SentenceVectors):
             self.vectoriser.model.save_model(str(folder / embed.FILE))
+        elif self.params.is_finetuned:
+            for name, encoder in zip(self.params.encoders, self.vectoriser.encoders, strict=True):
+                encoder.save(folder / FOLDER / name)
         with replacing(folder / _ARRAYS) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **arrays)
         record = TextClassifierRecord(
@@ -125,21 +130,27 @@ class TextClassifier:
         """Return the classifier that a folder holds, on its encoders where it has any; its answers are the same bits.
 
         Raises:
-            DataError: classifier.json is missing or broken.
+            DataError: a file is missing or broken.
         """
         record = TextClassifierRecord.read(folder / _RECORD)
-        with np.load(folder / _ARRAYS) as stored:
-            arrays = dict(stored)
-        idf = {kind: arrays.pop(f"idf_{kind}") for kind in record.terms}
-        if isinstance(record.params.vectoriser, VectoriserParams):
-            vectoriser = Vectoriser(record.params.vectoriser, record.terms, idf)
-        elif encoders:
-            vectoriser = encoders
-        else:
-            import fasttext
+        try:
+            with (folder / _ARRAYS).open("rb") as file, np.load(file) as stored:
+                arrays = dict(stored)
+            idf = {kind: arrays.pop(f"idf_{kind}") for kind in record.terms}
+            if isinstance(record.params.vectoriser, VectoriserParams):
+                vectoriser = Vectoriser(record.params.vectoriser, record.terms, idf)
+            elif encoders:
+                vectoriser = encoders
+            else:
+                import fasttext
 
-            vectoriser = embed.SentenceVectors(fasttext.load_model(str(folder / embed.FILE)))
-        return cls(record.params, record.n_classes, np.array(record.classes), vectoriser, head_of(arrays))
+                vectoriser = embed.SentenceVectors(fasttext.load_model(str(folder / embed.FILE)))
+            return cls(record.params, record.n_classes, np.array(record.classes), vectoriser, head_of(arrays))
+        except (zipfile.BadZipFile, zlib.error, EOFError, LookupError, OSError, TypeError, ValueError) as error:
+            told = str(error).splitlines()[0]
+            raise DataError(
+                f"{folder} holds a broken text classifier ({told}); train it again (`dvc repro`)."
+            ) from None
 
 
 def out_of_fold(

@@ -14,8 +14,11 @@ from bakeoff.core.files import replacing
 from bakeoff.core.locks import waiting_lock
 from bakeoff.core.progress import progress_bar
 from bakeoff.learning.key import ON_DEVICE
-from bakeoff.records.text import EncoderParams
-from bakeoff.records.training import TrainingHeader
+from bakeoff.records.text import EncoderParams, TextSettings
+from bakeoff.records.training import TrainingHeader, TrainingRecord
+
+FOLDER = "encoder"
+"""In a training folder: a fine-tuned encoder, in a folder of its name."""
 
 
 class Encoders:
@@ -38,6 +41,12 @@ class Encoders:
         if self._rows and all(text in self._rows for text in texts):
             return self._vectors[[self._rows[text] for text in texts]]
         return np.hstack([encoder.encode(texts) for encoder in self.encoders])
+
+    def features(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (N, D) float32, NaN of texts that cleaning left nothing of: there is nothing to know them by."""
+        found = np.array(self.transform(texts))
+        found[[not text for text in texts]] = np.nan
+        return found
 
     def remember(self, texts: Sequence[str], header: TrainingHeader, root: Path) -> None:
         """Embed the distinct ones of a catalogue's texts, once for all seeds and heads; other processes wait.
@@ -65,11 +74,20 @@ class Encoders:
             content.update(f"{len(text)} {text}".encode(errors="surrogatepass"))
         made_by = {
             "weights": header.weights.files,
-            "encoders": [encoder.params.computed for encoder in self.encoders],
+            "encoders": [[one.params.name, one.params.computed] for one in self.encoders],
             "code": code_digest(Path(__file__).resolve()),
             **header.model_dump(include=ON_DEVICE),
         }
         return digest([content.hexdigest(), made_by])
+
+
+def trained_encoders(record: TrainingRecord, training_dir: Path, weights_root: Path | None) -> Encoders | None:
+    """Return the encoders that a trained text model asks: its own in the training folder, or those of its weights."""
+    settings = record.settings
+    assert isinstance(settings, TextSettings)
+    if settings.is_finetuned or not settings.encoders:
+        return open_encoders(settings.encoders, training_dir / FOLDER)
+    return open_encoders(settings.encoders, record.own_weights(training_dir, weights_root))
 
 
 def open_encoders(params: dict[str, EncoderParams], weights_dir: Path) -> Encoders | None:

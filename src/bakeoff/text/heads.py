@@ -9,6 +9,7 @@ from scipy.special import log_expit, softmax
 
 from bakeoff.core.seeding import default_threads
 from bakeoff.records.text import (
+    FinetuneParams,
     HeadClassifierParams,
     LinearSvcParams,
     LogisticParams,
@@ -106,7 +107,7 @@ def _model(params: HeadClassifierParams, seed: int) -> Any:
     match params:
         case LinearSvcParams():
             return LinearSVC(C=params.c, max_iter=params.max_iter, random_state=seed)
-        case LogisticParams():
+        case LogisticParams() | FinetuneParams():
             return LogisticRegression(C=params.c, max_iter=params.max_iter, random_state=seed)
         case SgdLogisticParams():
             return SGDClassifier(loss="log_loss", alpha=params.alpha, max_iter=params.max_iter, random_state=seed)

@@ -10,7 +10,7 @@ from bakeoff.backbones.text_encoder import TextEncoder
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.machine import ComputeParams, cpu_name
 from bakeoff.core.paths import state_dir
-from bakeoff.core.seeding import default_threads, set_threads
+from bakeoff.core.seeding import default_threads, limit_threads
 from bakeoff.data.products import evenly_spaced
 from bakeoff.data.table import read_prepared
 from bakeoff.learning.key import versions
@@ -18,15 +18,14 @@ from bakeoff.predictors.protocol import Measurable
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.text import TextSettings
 from bakeoff.records.training import TrainingRecord
-from bakeoff.records.weights import existing_record
 from bakeoff.text.classify import LabelledTexts, TextClassifier
 from bakeoff.text.clean import clean_texts, join_fields
 from bakeoff.text.detect import LANGUAGES_FILE, LANGUAGES_FOLDER
-from bakeoff.text.encode import Encoders, open_encoders
+from bakeoff.text.encode import Encoders, open_encoders, trained_encoders
 from bakeoff.text.lemmas import has_tagger
 from bakeoff.text.train import sizes_of
 from bakeoff.text.translate import translated
-from bakeoff.weights.texts import find_encoder
+from bakeoff.weights.texts import find_encoder, stored_encoders
 
 _N_FITTED, _N_EMBEDDED = 5000, 200
 """Texts that a model which is only timed is fitted to: enough for a full vocabulary; an encoder has its own."""
@@ -47,6 +46,7 @@ class TextPredictor(Measurable):
         translates: bool = False,
     ) -> None:
         self.classifier, self.settings, self._translates = classifier, settings, translates
+        sizes = sizes_of(classifier)
         super().__init__(
             title,
             labels,
@@ -58,8 +58,8 @@ class TextPredictor(Measurable):
             memory_format="contiguous" if settings.encoders else "sparse",
             scan=None,
             versions=versions("encoder" if settings.encoders else "text"),
-            n_parameters=sizes_of(classifier)["n_parameters"],
-            file_mib=sizes_of(classifier)["size_mib"],
+            n_parameters=int(sizes["n_parameters"]),
+            file_mib=sizes["size_mib"],
         )
 
     def stored(self, products: Sequence[str], position: int) -> str:
@@ -82,9 +82,14 @@ class TextPredictor(Measurable):
         """Return (N, K) float32 probabilities of texts as they are stored."""
         return self.forward(self.read(texts))
 
+    def features(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (N, D) float32 of frozen encoders (`Encoders.features`) of texts as they are stored."""
+        assert isinstance(self.classifier.vectoriser, Encoders)
+        return self.classifier.vectoriser.features(self.read(texts))
+
     def read(self, texts: Sequence[str]) -> list[str]:
         """Return texts as the model reads them: translated where its variant says so, and cleaned."""
-        if self._translates:
+        if self._translates and self.settings.translation:
             texts = translated(texts, self.settings.translation, state_dir("translations"))
         return clean_texts(texts, self.settings.cleaning)
 
@@ -117,10 +122,7 @@ def load_text_predictor(training_dir: Path, *, weights_root: Path | None = None)
     has_tagger(record.settings.cleaning.lemmas)  # refuses at once where spaCy cleaned the texts and is missing here
     if (training_dir / LANGUAGES_FILE).is_file():  # of a logged model, which may run where the package is not
         os.environ[LANGUAGES_FOLDER] = str(training_dir.resolve())
-    encoders = None
-    if record.settings.encoders:
-        encoders = open_encoders(record.settings.encoders, record.own_weights(training_dir, weights_root))
-    classifier = TextClassifier.load(training_dir, encoders)
+    classifier = TextClassifier.load(training_dir, trained_encoders(record, training_dir, weights_root))
     how = {"threads": default_threads(), "translates": record.mode == "translated"}
     return TextPredictor(classifier, record.settings, record.labels, record.title, **how)
 
@@ -141,7 +143,7 @@ def open_text_model(
     `weights_dir` is weights/<text model>; where its encoders are not there yet, their source serves too.
     """
     encoders = _encoders(settings, weights_dir) if settings.encoders else None
-    threads = set_threads(compute.threads or default_threads())
+    threads = limit_threads(compute.threads or default_threads())
     table = read_prepared(catalogue_dir)
     n_fitted = _N_EMBEDDED if encoders else _N_FITTED
     rows = evenly_spaced(len(table), n_fitted)
@@ -153,7 +155,7 @@ def open_text_model(
 
 
 def _encoders(settings: TextSettings, weights_dir: Path) -> Encoders | None:
-    if existing_record(weights_dir):
+    if stored_encoders(settings, weights_dir):
         return open_encoders(settings.encoders, weights_dir)
     found = [(find_encoder(one, timeout_s=_HUB_S).path, one) for one in settings.encoders.values()]
     return Encoders([TextEncoder.open(*each) for each in found])

@@ -2,8 +2,9 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +12,12 @@ from bakeoff.core.code import digest
 from bakeoff.core.errors import TrainingError
 from bakeoff.core.machine import ComputeParams, cpu_name, peak_resident_mib
 from bakeoff.core.paths import relative_to_project, state_dir
-from bakeoff.core.seeding import default_threads, set_threads
+from bakeoff.core.seeding import default_threads, limit_threads
 from bakeoff.data.table import Catalogue, read_prepared
 from bakeoff.learning.key import now_utc, split_digest, training_key, versions
 from bakeoff.learning.outputs import fitted_outcome
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.text import TextSettings
+from bakeoff.records.text import FinetuneParams, TextSettings
 from bakeoff.records.training import TrainingHeader, TrainingRecord
 from bakeoff.records.weights import read_record
 from bakeoff.text.classify import LabelledTexts, TextClassifier, out_of_fold
@@ -69,16 +70,26 @@ def plan_text_training(
         TrainingError: no train product has a text, or no text could be translated.
     """
     settings = settings.model_copy(update={"cleaning": with_known_lemmas(settings.cleaning)})
+    if candidate.mode == "translated":
+        settings = settings.translated()
     encoders = open_encoders(settings.encoders, weights_dir)
-    threads = set_threads(compute.threads or default_threads())
+    threads = limit_threads(compute.threads or default_threads())
     catalogue = catalogue.by_product()
     table = read_prepared(catalogue_dir, "texts.parquet").set_index("product_id")
     told = join_fields(table.loc[catalogue.products["product_id"].tolist()], settings.cleaning.join)
+    catalogue = catalogue.reading(np.array([bool(text.strip()) for text in told]))
     if candidate.mode == "translated":
+        assert settings.translation
         told = translated(told, settings.translation, state_dir("translations"))
     texts = cached_texts(told, settings.cleaning, state_dir("texts"))
-    if not any(texts[row] for row in catalogue.rows("train")):
-        raise TrainingError(f"{settings.model}: no train product has a text; see section `dataset`, columns.")
+    for split in ("train", "validation"):
+        if not any(texts[row] for row in catalogue.rows(split)):
+            raise TrainingError(f"{settings.model}: no {split} product has a text; see section `dataset`, columns.")
+    device, name, recipe = "cpu", cpu_name(), dict[str, Any]()
+    if isinstance(settings.classifier, FinetuneParams):
+        from bakeoff.text.finetune import device_for  # PyTorch, which others do not need
+
+        (device, name), recipe = device_for(compute), settings.classifier.recipe
     header = TrainingHeader(
         candidate=candidate.name,
         model=settings.model,
@@ -87,17 +98,17 @@ def plan_text_training(
         framework="scikit-learn",
         architecture=settings.architecture,
         settings=settings,
-        training={},
+        training=recipe,
         labels=list(catalogue.labels),
         dataset=catalogue.dataset,
         splits=split_digest(catalogue),
         weights=read_record(weights_dir),
         weights_dir=relative_to_project(weights_dir),
-        device="cpu",
-        device_name=cpu_name(),
+        device=device,
+        device_name=name,
         threads=threads,
         scan=None,
-        loss="cross_entropy",
+        loss=recipe["loss"]["name"] if recipe else "cross_entropy",
         versions=versions("encoder" if encoders else "text"),
         key="",
     )
@@ -119,13 +130,20 @@ def train_text(plan: TextTraining, out_dir: Path) -> TrainingRecord:
     started_at, started = now_utc(), time.perf_counter()
     catalogue, known, encoders = plan.catalogue, plan.known(plan.catalogue.rows("train")), plan.encoders
     classifier = TextClassifier.fit(known.once(), plan.settings, seed=plan.header.seed, encoders=encoders)
+    history = None
+    if plan.settings.is_finetuned:
+        from bakeoff.text.finetune import finetune
+
+        validation = plan.known(catalogue.rows("validation"))
+        classifier, history = finetune(classifier, known.once(), validation, plan.header)
     fitted_s = time.perf_counter() - started
     embedded_s = encoders.seconds * len(known.texts) / len(plan.texts) if encoders else 0.0
     probabilities = classifier.probabilities(plan.texts)
     classifier.save(out_dir)
     predict_s, resident_mib = time.perf_counter() - started - fitted_s, peak_resident_mib()
-    unseen = _out_of_fold(plan, known)
+    unseen = None if history else _out_of_fold(plan, known)
     outcome = fitted_outcome(plan.header, catalogue, probabilities, seconds=fitted_s, out_of_fold=unseen)
+    outcome = replace(outcome, history=history) if history else outcome
     record = outcome.write(
         out_dir,
         network={"probabilities": "softmax", **sizes_of(classifier)},
@@ -145,16 +163,24 @@ def train_text(plan: TextTraining, out_dir: Path) -> TrainingRecord:
 def sizes_of(classifier: TextClassifier) -> dict[str, float]:
     """Return a classifier's figures, as training.json names them."""
     arrays = [*classifier.head.arrays.values(), *classifier.vectoriser.arrays]
-    trained = classifier.head.arrays.values() if isinstance(classifier.vectoriser, Encoders) else arrays
+    trained = (
+        classifier.head.arrays.values()
+        if isinstance(classifier.vectoriser, Encoders) and not classifier.params.is_finetuned
+        else arrays
+    )
     return {
-        "n_parameters": sum(array.size for array in arrays),
-        "n_trainable": sum(array.size for array in trained),
+        "n_parameters": sum(array.size for array in arrays if array.ndim),
+        "n_trainable": sum(array.size for array in trained if array.ndim),
         "n_features": classifier.features([""]).shape[1],
         "size_mib": sum(array.nbytes for array in arrays) / 2**20,
     }
 
 
 def _out_of_fold(plan: TextTraining, known: LabelledTexts) -> np.ndarray | None:
-    """Return what models of four fifths of train's groups say of the others; None where there are no folds."""
+    """Return what models of four fifths of train's groups say of the others; None where they cannot."""
     groups = plan.catalogue.only("train").products["group_id"].to_numpy()
-    return out_of_fold(known, groups, plan.settings, seed=plan.header.seed, encoders=plan.encoders)
+    try:
+        return out_of_fold(known, groups, plan.settings, seed=plan.header.seed, encoders=plan.encoders)
+    except TrainingError as error:
+        sys.stderr.write(f"bakeoff: {plan.header.title} has no answers out of fold: {error}\n")
+        return None

@@ -10,6 +10,7 @@ import re
 import sys
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from bakeoff.core.code import digest
 from bakeoff.core.errors import ParamsError, TrainingError
 from bakeoff.core.locks import waiting_lock
+from bakeoff.core.paths import main_checkout
 from bakeoff.core.progress import progress_bar
 from bakeoff.records.text import TranslationParams
 from bakeoff.text.detect import UNDETERMINED, detect_languages
@@ -25,7 +27,7 @@ _TIMEOUT_S = 30.0
 _LOCAL_CHARS = 800
 """What local models take at a time."""
 _HOPELESS = 5
-"""Failures after which a translator that has not succeeded once is given up."""
+"""Failures after which a language that has not succeeded once is given up."""
 _FAILURES = (OSError, HTTPException, ValueError, LookupError, RuntimeError, TypeError)
 _KEY = "BAKEOFF_TRANSLATION_KEY"
 """The environment variable that holds a web service's key, which stays out of params.yaml."""
@@ -79,20 +81,19 @@ def _translate_all(
     wanted: list[tuple[str, str]], translate: Translate, known: dict[tuple[str, str], str], file: Path
 ) -> str:
     """Translate blocks into `known` and append them to the file; return why the first that failed did, or nothing."""
-    problem, n_done, n_failed = "", 0, 0
+    problem, n_failed, can = "", Counter[str](), set[str]()
     with file.open("a", encoding="utf-8") as kept, progress_bar() as bar:
         for block, code in bar.track(wanted, description="translated"):
+            if n_failed[code] >= _HOPELESS and code not in can:
+                continue
             try:
                 known[block, code] = translate(block, code)
             except _FAILURES as error:
-                problem, n_failed = problem or f"{type(error).__name__}: {str(error)[:200]}", n_failed + 1
-                if not n_done and n_failed >= _HOPELESS:
-                    break
+                problem = problem or f"{type(error).__name__}: {str(error)[:200]}"
+                n_failed[code] += 1
                 continue
-            n_done += 1
-            kept.write(
-                "\n" + json.dumps([block, code, known[block, code]], ensure_ascii=False)
-            )  # a kill may cut a line
+            can.add(code)
+            kept.write("\n" + json.dumps([block, code, known[block, code]]))  # a kill may cut a line
             kept.flush()
     return problem
 
@@ -100,7 +101,7 @@ def _translate_all(
 def _read(file: Path) -> dict[tuple[str, str], str]:
     """Return what is kept; a line that a kill has cut short is none."""
     found = {}
-    for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
+    for line in file.read_text(encoding="utf-8").split("\n") if file.is_file() else ():
         try:
             block, code, text = json.loads(line)
         except ValueError:
@@ -113,12 +114,17 @@ def _translator(params: TranslationParams) -> Translate:
     if params.service == "web":
         return lambda block, code: _ask(str(params.url), block, code, params.to)
     if params.service == "local":
-        from bakeoff.backbones.translator import open_translator
-
-        return lambda block, code: " ".join(
-            open_translator(str(params.model).format(source=code, to=params.to))(blocks(block, _LOCAL_CHARS))
-        )
+        return lambda block, code: " ".join(_local(str(params.model), code, params.to)(blocks(block, _LOCAL_CHARS)))
     raise ParamsError("variant translated needs a translator: set text.translation.service to local or web.")
+
+
+def _local(model: str, source: str, target: str) -> Callable[[Sequence[str]], list[str]]:
+    """Return the translator of a folder, from the main checkout, or of the hub."""
+    from bakeoff.backbones.translator import open_translator
+
+    name = model.format(source=source, to=target)
+    folder = main_checkout() / name
+    return open_translator(str(folder) if folder.is_dir() else name)
 
 
 def _ask(url: str, block: str, source: str, target: str) -> str:

@@ -81,7 +81,7 @@ class Words(dict[str, str]):
 
 def clean_chunk(texts: Sequence[str], *, settings: str) -> list[str]:
     """Return texts cleaned one by one; `settings` are CleaningParams as JSON. Words are kept for later calls."""
-    params = CleaningParams.model_validate_json(settings)
+    params = _params(settings)
     plain = [plain_text(text, html=params.html) for text in texts]
     if not params.by_language or params.languages:
         words = _words(settings, *params.languages or ())
@@ -91,7 +91,12 @@ def clean_chunk(texts: Sequence[str], *, settings: str) -> list[str]:
 
 @lru_cache(_MAX_LANGUAGES)
 def _words(settings: str, *languages: str) -> Words:
-    return Words(CleaningParams.model_validate_json(settings), languages)
+    return Words(_params(settings), languages)
+
+
+@lru_cache(_MAX_LANGUAGES)
+def _params(settings: str) -> CleaningParams:
+    return CleaningParams.model_validate_json(settings)
 
 
 def _join(words: Iterable[str]) -> str:

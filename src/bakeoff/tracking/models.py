@@ -165,8 +165,9 @@ def model_files(training_dir: Path, training: TrainingRecord) -> dict[str, Path]
     A candidate that keeps its backbone has its head alone in its training folder, and the backbone in weights/<model>/.
     A pair has its sides' files in sides/first/ and sides/second/; what cleans texts by their language brings lid.176.
     """
-    held = (path for path in sorted(training_dir.iterdir()) if path.is_file() and path.name not in _NO_PART_OF_A_MODEL)
-    files = {f"training/{path.name}": path for path in held}
+    inside = [*sorted(training_dir.iterdir()), *sorted((training_dir / "encoder").rglob("*"))]
+    held = (path for path in inside if path.is_file() and path.name not in _NO_PART_OF_A_MODEL)
+    files = {f"training/{path.relative_to(training_dir)}": path for path in held}
     for place, (folder, side) in zip(("first", "second"), _sides(training_dir, training), strict=False):
         own = model_files(folder, side)
         files |= {name if name.startswith("weights/") else f"sides/{place}/{name}": path for name, path in own.items()}
@@ -175,7 +176,8 @@ def model_files(training_dir: Path, training: TrainingRecord) -> dict[str, Path]
 
         files[f"training/{language_model().name}"] = language_model()
     keeps_backbone = training.framework == "pytorch" and parse_mode(training.mode).kept == "head"
-    if keeps_backbone or (isinstance(training.settings, TextSettings) and training.settings.encoders):
+    own = training.settings
+    if keeps_backbone or (isinstance(own, TextSettings) and own.encoders and not own.is_finetuned):
         weights_dir = project_root(training_dir) / training.weights_dir
         held = (path for path in sorted(weights_dir.rglob("*")) if path.is_file() and path.name != ".gitignore")
         files |= {f"weights/{training.model}/{path.relative_to(weights_dir)}": path for path in held}

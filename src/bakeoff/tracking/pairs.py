@@ -29,7 +29,7 @@ def open_model(training_dir: Path, *, weights_root: Path | None = None, sides_di
 
 
 class PairModel(ClassifierModel):
-    """Asks both sides, and fuses; where one has nothing to read the other's answer stands."""
+    """Asks both sides, and fuses; where one has nothing to read the other decides."""
 
     def __init__(self, training_dir: Path, labels: list[str], sides: list[Any]) -> None:
         super().__init__(training_dir, labels, list(dict.fromkeys(name for one in sides for name in one.reads)))
@@ -40,10 +40,11 @@ class PairModel(ClassifierModel):
         if nothing := np.flatnonzero(~has[0] & ~has[1]).tolist():
             raise DataError(f"row {first_row + nothing[0]}: there is no {' or '.join(self.reads)}.")
         answers = []
-        for side, own in zip(self._sides, has, strict=True):
-            found = np.full((len(products), len(self._labels)), 1 / len(self._labels))
+        for side, own, width in zip(self._sides, has, self._fusion.widths, strict=True):
+            ask = side.predictor.features if self._fusion.is_early else side.predictor.predict
+            found = np.full((len(products), width), np.nan if self._fusion.is_early else 1 / width, dtype=np.float32)
             if own.any():
-                found[own] = side._predict(products[own], first_row=first_row)
+                found[own] = ask(side.read(products[own], first_row=first_row))
             answers.append(found)
         return self._fusion.apply(answers[0], answers[1], has[0], has[1])
 
@@ -51,4 +52,4 @@ class PairModel(ClassifierModel):
 def _has_any(products: pd.DataFrame, fields: tuple[str, ...]) -> np.ndarray:
     """Return which rows hold something in one of the columns, (n,) bool."""
     table = products.reindex(columns=list(fields))
-    return (table.notna() & (table.astype("string").fillna("") != "")).any(axis=1).to_numpy()
+    return (table.notna() & table.ne("")).any(axis=1).to_numpy(dtype=bool)

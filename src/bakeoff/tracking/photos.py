@@ -98,12 +98,15 @@ class PhotoClassifierModel(ClassifierModel):
     def __init__(self, training_dir: Path, predictor: Predictor) -> None:
         super().__init__(training_dir, predictor.labels, ["image"])
         self._prepare = TrainingRecord.read(training_dir / "training.json").dataset.prepare
-        self._predictor = predictor
+        self.predictor = predictor
 
     def _predict(self, products: pd.DataFrame, *, first_row: int) -> np.ndarray:
+        return self.predictor.predict(self.read(products, first_row=first_row))
+
+    def read(self, products: pd.DataFrame, *, first_row: int) -> Photos:
+        """Return the products' photos; a DataError names rows from `first_row`."""
         encoded = [as_bytes(value, row) for row, value in enumerate(products["image"], start=first_row)]
-        photos = [read_photo(data, self._prepare, row) for row, data in enumerate(encoded, start=first_row)]
-        return self._predictor.predict(Photos(photos))
+        return Photos([read_photo(data, self._prepare, row) for row, data in enumerate(encoded, start=first_row)])
 
 
 def as_bytes(value: Any, row: int) -> bytes:

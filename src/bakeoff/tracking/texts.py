@@ -16,12 +16,16 @@ class TextClassifierModel(ClassifierModel):
 
     def __init__(self, training_dir: Path, predictor: TextPredictor) -> None:
         super().__init__(training_dir, predictor.labels, predictor.settings.cleaning.join)
-        self._predictor = predictor
+        self.predictor = predictor
 
     def _predict(self, products: pd.DataFrame, *, first_row: int) -> np.ndarray:
+        return self.predictor.predict(self.read(products, first_row=first_row))
+
+    def read(self, products: pd.DataFrame, *, first_row: int) -> list[str]:
+        """Return the products' texts; a DataError names rows from `first_row`."""
         table = products.reindex(columns=list(self.reads))
         for field, values in table.items():
             for row, value in enumerate(values, start=first_row):
                 if not pd.api.types.is_scalar(value):
                     raise DataError(f"row {row}: the column `{field}` needs a text, got {str(value)[:40]!r}.")
-        return self._predictor.predict(join_fields(table, self.reads))
+        return join_fields(table, self.reads)

@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from bakeoff.backbones.classifier import layer_groups
+from bakeoff.backbones.classifier import Classifier, layer_groups
 from bakeoff.backbones.compat import import_timm
 from bakeoff.learning.recipe import Cosine, OneCycle, Plateau, Recipe, SchedulerParams, Step
-from bakeoff.training.module import PhotoClassifier
 
 
 def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -21,8 +20,8 @@ def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     Ruder 2018 (arXiv:1801.06146) and Clark et al. 2020 (arXiv:2003.10555), freezes a network of sixty.
     """
     scales = {}
-    if isinstance(module, PhotoClassifier) and recipe.layer_decay < 1:
-        groups = layer_groups(module.classifier.backbone, coarse=False)
+    if isinstance(classifier := getattr(module, "classifier", None), Classifier) and recipe.layer_decay < 1:
+        groups = layer_groups(classifier.backbone, coarse=False)
         for number, names in enumerate(groups):
             scale = recipe.layer_decay ** (1 - number / max(1, len(groups) - 1))
             scales |= {f"classifier.backbone.{name}": scale for name in names}

@@ -44,11 +44,7 @@ def fetch_text_weights(settings: TextSettings, params: WeightsParams, out_dir: P
     for one in settings.encoders.values():
         if one.source not in params.sources:
             raise WeightsError(f"{settings.model}: weights.sources leaves out {one.source}, which has {one.name}.")
-    kept = existing_record(out_dir)
-    asked = _source(settings.encoders), _names(settings.encoders), {*settings.encoders}
-    if kept and (kept.source, kept.url_or_id, {name.partition("/")[0] for name in kept.files}) != asked:
-        kept = None  # something else was asked for since
-    if kept:
+    if kept := stored_encoders(settings, out_dir):
         kept = kept.model_copy(update=stated)
         kept.write(out_dir)
         if all(one.source == "hub" for one in settings.encoders.values()):
@@ -61,6 +57,15 @@ def fetch_text_weights(settings: TextSettings, params: WeightsParams, out_dir: P
         sys.stderr.write(f"bakeoff: {error} The stored copy stays in use.\n")
         return kept
     return kept if kept and kept.source_sha256 == _digest(found) else _store(settings, found, out_dir)
+
+
+def stored_encoders(settings: TextSettings, folder: Path) -> WeightsRecord | None:
+    """Return the record of weights/<text model>; None where it is not there, or is of other encoders."""
+    kept = existing_record(folder)
+    asked = _source(settings.encoders), _names(settings.encoders), {*settings.encoders}
+    return (
+        kept if kept and (kept.source, kept.url_or_id, {one.partition("/")[0] for one in kept.files}) == asked else None
+    )
 
 
 def _store(settings: TextSettings, found: Mapping[str, Found], out_dir: Path) -> WeightsRecord:
@@ -120,7 +125,9 @@ def _on_hub(name: str, *, timeout_s: float) -> Found:
             raise WeightsError(f"the hub gives no encoder {name} ({in_words(found)}); {_INSTEAD}.")
         folder, revision = found.path.parent, found.revision
     for file in _TOKENIZER:  # no encoder has all of them
-        find_on_hub(name, (file,), timeout_s=timeout_s, revision=revision)
+        lacking = find_on_hub(name, (file,), timeout_s=timeout_s, revision=revision)
+        if not isinstance(lacking, Found) and lacking not in ("not_found", "unreachable"):
+            raise WeightsError(f"the hub gives no {file} of the encoder {name} ({in_words(lacking)}); {_INSTEAD}.")
     return Found(folder, "hub", url_or_id=name, revision=revision)
 
 

@@ -1,7 +1,7 @@
 """Scores of products by whatever reads them: a candidate of photos or of texts, or both sides of a pair, fused."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from bakeoff.fusion.run import FILE
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.fusion import FusionSettings
 from bakeoff.text.clean import join_fields
-from bakeoff.text.predictor import load_text_predictor
+from bakeoff.text.predictor import TextPredictor, load_text_predictor
 
 
 @contextmanager
@@ -37,8 +37,10 @@ def scored_products(
             yield folder
         return
     with ExitStack() as stack:
-        own = [_scores(stack, side, table, compute) for side in sides_of(project, candidate)]
-        fusion = Fusion.read(candidate.folder / "training" / FILE) if len(own) > 1 else None
+        sides = sides_of(project, candidate)
+        fusion = Fusion.read(candidate.folder / "training" / FILE) if len(sides) > 1 else None
+        early = fusion is not None and fusion.is_early
+        own = [_scores(stack, side, table, compute, early=early) for side in sides]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bakeoff-scores-")))
         bar = stack.enter_context(progress_bar())
         chunks = bar.track(zip(*own, strict=True), -(-len(table) // CHUNK), description=candidate.name)
@@ -66,7 +68,12 @@ def sides_of(project: Path, candidate: TrainedCandidate) -> list[TrainedCandidat
 def fused(fusion: Fusion, first: Scores, second: Scores) -> Scores:
     """Return the answers of a pair from its sides'; what both sides refuse is refused for the first one's reason."""
     has = [np.array([reason is None for reason in side.reasons]) for side in (first, second)]
-    known = [np.nan_to_num(side.probabilities, nan=1 / side.probabilities.shape[1]) for side in (first, second)]
+    known = [
+        np.nan_to_num(side.probabilities, nan=1 / side.probabilities.shape[1])
+        if side.features is None
+        else side.features
+        for side in (first, second)
+    ]
     probabilities, neither = fusion.apply(known[0], known[1], has[0], has[1]), ~has[0] & ~has[1]
     probabilities[neither] = np.nan
     return Scores(
@@ -77,27 +84,29 @@ def fused(fusion: Fusion, first: Scores, second: Scores) -> Scores:
     )
 
 
-def _scores(stack: ExitStack, side: TrainedCandidate, table: pd.DataFrame, compute: ComputeParams) -> Iterator[Scores]:
-    if side.training.modality == "image":
-        folder = stack.enter_context(scored(make_request(side, compute, title=side.name), table.loc[:, LISTING]))
-        return read_chunks(folder, len(table))
-    predictor = load_text_predictor(side.folder / "training")
-    return _read_texts(predictor.predict, table, predictor.settings.cleaning.join)
-
-
-def _read_texts(
-    predict: Callable[[list[str]], np.ndarray], table: pd.DataFrame, fields: Sequence[str]
+def _scores(
+    stack: ExitStack, side: TrainedCandidate, table: pd.DataFrame, compute: ComputeParams, *, early: bool
 ) -> Iterator[Scores]:
+    """Yield a side's scores, with features for an early fusion alone."""
+    if side.training.modality == "image":
+        request = make_request(side, compute, title=side.name, more=early)
+        return read_chunks(stack.enter_context(scored(request, table.loc[:, LISTING])), len(table))
+    return _read_texts(load_text_predictor(side.folder / "training"), table, early=early)
+
+
+def _read_texts(predictor: TextPredictor, table: pd.DataFrame, *, early: bool) -> Iterator[Scores]:
+    fields = predictor.settings.cleaning.join
     for start in range(0, len(table), CHUNK):
         rows = table.iloc[start : start + CHUNK]
         texts = join_fields(rows, fields)
         lacking = [not text.strip() for text in texts]
-        probabilities = predict(texts)
-        probabilities[lacking] = np.nan
+        answers = predictor.features(texts) if early else predictor.predict(texts)
+        answers[lacking] = np.nan
         detail = f"no {' or '.join(fields)}"
         yield Scores(
             reasons=["no_text" if none else None for none in lacking],
             details=[detail if none else None for none in lacking],
             digests=[""] * len(texts),
-            probabilities=probabilities,
+            probabilities=np.full((len(texts), len(predictor.labels)), np.nan) if early else answers,
+            features=answers if early else None,
         )
