@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 import yaml
@@ -67,6 +68,15 @@ def expected_deps(stage: dict) -> list[str]:
     return [f"src/bakeoff/{room}" for room in sorted(rooms)]
 
 
+def with_rooms(text: str) -> str:
+    """Return dvc.yaml with the rooms of each stage, which stand below its files, as the imports have them."""
+    for name, stage in yaml.safe_load(text)["stages"].items():
+        listed, lines = ", ".join(expected_deps(stage)), r"((?:\n(?!  \w).*)*?stages/\w+\.py,\n)(?:      src/.*\n)+"
+        rooms = textwrap.fill(f"{listed}]", 120, initial_indent=" " * 6, subsequent_indent=" " * 6)
+        text = re.sub(rf"(\n  {name}:){lines}", lambda found, rooms=rooms: f"{found[1]}{found[2]}{rooms}\n", text)
+    return text
+
+
 def main() -> None:
     """Compare, or write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -74,16 +84,7 @@ def main() -> None:
     args = parser.parse_args()
     path = ROOT / "dvc.yaml"
     text = path.read_text(encoding="utf-8")
-    stages = yaml.safe_load(text)["stages"]
-    lines = [line for line in text.splitlines() if not line.startswith("      - src/bakeoff/")]
-    output, current = [], None
-    for line in lines:
-        output.append(line)
-        if re.match(r"^  (\w+):$", line):
-            current = line.strip()[:-1]
-        elif re.match(r"^      - stages/\w+\.py$", line) and current:
-            output.extend(f"      - {name}" for name in expected_deps(stages[current]))
-    new = "\n".join(output) + "\n"
+    new = with_rooms(text)
     if args.write:
         path.write_text(new, encoding="utf-8")
     elif new != text:

@@ -202,7 +202,7 @@ def test_the_report_compares_one_photo_and_links_a_page_for_each_class_that_has_
     index, pages = write_pages(study)
     section = index[index.index('<section id="heat-maps"') :].partition("</section>")[0]
     links = re.findall(r'<a href="(explanations/[^"]+)">([^<]+)</a> <span class="soft">([^<]+)<', section)
-    assert [(label, told) for _, label, told in links] == [("a/b &lt;i&gt;", "2 photos"), ("food", "1 photo")]
+    assert [(label, told) for _, label, told in links] == [("a/b &lt;i&gt;", "2 products"), ("food", "1 product")]
     assert {href for href, *_ in links} == {f"explanations/{name}" for name in pages}
     assert section.count('<figure class="compared">') == 1
     assert section.count('<figure class="explained">') == 1, "the winner's own wrong one"

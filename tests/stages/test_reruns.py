@@ -25,12 +25,13 @@ ALL = {
     *("weights", "weights_text", "weights_baseline"),
     *("baseline_tf", "train_torch", "train_text", "fuse"),
     *("evaluate", "evaluate_text", "evaluate_pair", "evaluate_baseline"),
-    *("interpret", "interpret_baseline"),
+    *("interpret", "interpret_baseline", "interpret_text"),
     *("faithfulness", "faithfulness_baseline", "throughput", "compare"),
 }
 TRAINERS = {"train_torch", "train_text", "baseline_tf"}
 EVALUATE = {"evaluate", "evaluate_text", "evaluate_pair", "evaluate_baseline"}
-INTERPRET = {"interpret", "interpret_baseline", "faithfulness", "faithfulness_baseline"}
+HEAT_MAPS = {"interpret", "interpret_baseline", "faithfulness", "faithfulness_baseline"}
+INTERPRET = {*HEAT_MAPS, "interpret_text"}
 WEIGHTS = {"weights", "weights_text", "weights_baseline"}
 LATER = {*TRAINERS, "fuse", *EVALUATE, *INTERPRET, "examine", "explore"}
 """What reads the split catalogue."""
@@ -46,12 +47,12 @@ ROOMS = {
     "catalogue": {*CATALOGUE, "examine"},
     "scan": {"candidates", *WEIGHTS, *OF_TORCH, "train_text", "fuse"},
     "backbones": {"candidates", *WEIGHTS, *OF_TORCH, "train_text", "fuse"},
-    "weights": {*WEIGHTS, "throughput"},
+    "weights": {*WEIGHTS, "throughput", "interpret_text"},
     "learning": {"candidates", *WEIGHTS, *TRAINERS, "fuse", *INTERPRET, "throughput", "examine"},
     "training": {*OF_TORCH, "train_text", "fuse"},
     "baseline_tf": OF_TF,
     "predictors": {*INTERPRET, "throughput", "fuse"},
-    "text": {"candidates", "train_text", "throughput", "fuse"},
+    "text": {"candidates", "train_text", "interpret_text", "throughput", "fuse"},
     "fusion": {"fuse"},
     "statistics": {"examine", *EVALUATE, *INTERPRET, *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
@@ -88,6 +89,7 @@ FILES = {
         "audit",
         "explore",
         "train_text",
+        "interpret_text",
         "fuse",
         "throughput",
     },  # no image model learns again
@@ -98,7 +100,12 @@ FILES = {
     "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
     "data/catalogue/products.parquet": {"audit", "split", *LATER, "throughput", "compare"},
     "data/catalogue/labels.json": {"audit", *LATER, "throughput"},
-    "data/catalogue/images.arrow": {"audit", "split", *(LATER - {"explore", "train_text"}), "throughput"},
+    "data/catalogue/images.arrow": {
+        "audit",
+        "split",
+        *(LATER - {"explore", "train_text", "interpret_text"}),
+        "throughput",
+    },
     "data/splits/split.json": {"compare"},
     "data/splits/figures/repair.png": {"compare"},
     "data/splits/splits.parquet": {*LATER, "compare"},
@@ -106,8 +113,10 @@ FILES = {
     f"data/recipes/{MODEL}-frozen.json": {"train_torch"},
     f"weights/{MODEL}/record.json": {"train_torch", "interpret", "faithfulness", "examine"},
     "data/candidates/tfidf_svm.json": {"weights_text", "train_text", "throughput", "examine"},
-    "weights/tfidf_svm/record.json": {"train_text", "examine"},
-    "runs/tfidf_svm-original/seed_0/training/predictions.parquet": {"evaluate_text", "fuse", "compare"},
+    "weights/tfidf_svm/record.json": {"train_text", "interpret_text", "examine"},
+    "runs/tfidf_svm-original/seed_0/training/predictions.parquet": {
+        *("evaluate_text", "interpret_text", "fuse", "compare")
+    },
     f"runs/{PAIR}/seed_0/training/predictions.parquet": {"evaluate_pair", "compare"},
     "weights/baseline_tf/record.json": {"baseline_tf", "throughput", "examine"},
     "data/examination/examination.json": TELLING,  # the report alone
@@ -129,7 +138,8 @@ PARAMS = {
     ("evaluate", "n_bootstrap"): {*EVALUATE, "compare"},
     ("throughput", "budget_s"): {"throughput", "compare"},
     ("examine", "n_folds"): {"examine", "compare"},
-    ("interpret", "n_shared"): {*INTERPRET, "compare"},
+    ("interpret", "n_shared"): {*HEAT_MAPS, "compare"},
+    ("interpret_text", "n_terms"): {"interpret_text", "compare"},
     ("faithfulness", "rows"): {"faithfulness", "faithfulness_baseline", "compare"},
     ("split", "seed"): {"split", "compare"},
     ("repair", "name"): {"split", "compare"},

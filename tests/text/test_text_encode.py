@@ -11,9 +11,9 @@ import pytest
 from bakeoff.core.errors import ParamsError, WeightsError
 from bakeoff.core.section import validate_section
 from bakeoff.data.predictions import read_predictions
+from bakeoff.interpret.words import top_terms
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.text import TextClassifierParams
-from bakeoff.text.explain import term_contributions, top_terms
 from bakeoff.text.predictor import load_text_predictor, open_text_model
 from bakeoff.text.train import train_text
 from bakeoff.weights.texts import fetch_text_weights
@@ -117,8 +117,7 @@ def test_a_loaded_candidate_answers_as_in_training_on_any_head_and_text(root, cl
     rows = (expected.products["origin"] == "held_out").to_numpy()
     np.testing.assert_allclose(found[rows], expected.probabilities[rows], atol=2e-4)
     assert predictor.predict([]).shape == (0, 3)
-    assert top_terms(predictor._classifier, catalogue.labels, 3) == {}
-    assert {word for word, _ in term_contributions(predictor._classifier, "sky rose", 0)} == {"sky", "rose"}
+    assert top_terms(predictor.classifier, catalogue.labels, 3) == {}
     fetched(root, {"tiny": encoder_params("encoder", licence="Apache-2.0")})
     save_encoder(root / "encoder", seed=1)
     fetched(root)

@@ -72,10 +72,10 @@ class TextEncoder:
             tokens = self.tokens(texts).to(self.network.device)
             return self.embed(**tokens).cpu().numpy()
 
-    def tokens(self, texts: Sequence[str]) -> Any:
-        """Return `input_ids` and `attention_mask` of texts, (N, T) int64, padded on the right."""
+    def tokens(self, texts: Sequence[str], **more: Any) -> Any:
+        """Return `input_ids` and `attention_mask` of texts, (N, T) int64, padded on the right; `more` as asked for."""
         prefixed, most = [self.params.prefix + text for text in texts], self.params.max_tokens
-        return self.tokenizer(prefixed, padding=True, truncation=True, max_length=most, return_tensors="pt")
+        return self.tokenizer(prefixed, padding=True, truncation=True, max_length=most, return_tensors="pt", **more)
 
     def embed(self, **tokens: Any) -> Any:
         """Return the embeddings (N, D) of tokens, a tensor through which gradients pass."""

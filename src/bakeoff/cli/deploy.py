@@ -129,7 +129,8 @@ class _ListsMethods(TyperCommand):
 
 @app.command(rich_help_panel=DEPLOY, cls=_ListsMethods)
 def explain(  # noqa: PLR0913, PLR0917 - the options are the command line
-    photos: Annotated[list[Path], Argument(help="Photos, or folders of photos.")],
+    photos: Annotated[list[Path] | None, Argument(help="Photos, or folders of photos.")] = None,
+    text: Annotated[str | None, Option(help="A product's text, in place of photos.")] = None,
     candidate: Annotated[
         str | None, Option(help="One, or several with commas; default: the one that the study chose.")
     ] = None,
@@ -144,20 +145,30 @@ def explain(  # noqa: PLR0913, PLR0917 - the options are the command line
 ) -> None:
     """Show why a candidate gives a photo its class: maps of what speaks for it, and for the class that might have been.
 
+    Of a text it prints the words that speak for the class and against it.
+
     Photos are prepared as the study's were, so the probabilities are those of `bakeoff predict`. Orange speaks for the
     class, blue against it. A method that a backbone cannot have is said, and the others are made.
 
         bakeoff explain shoe.jpg
         bakeoff explain shoe.jpg --candidate swin_t-frozen,mamba_t-finetune --method all
         bakeoff explain photos/ --target "Wrist Watches"
+        bakeoff explain --text "A wooden chair." --candidate minilm-original
 
     Writes `explanations/<photo>/<candidate>.png`, the raw maps beside it (.npz), and of several candidates
     `comparison.png`. docs/interpretation.md says what each method tells and costs.
     """
+    from bakeoff.core.errors import ParamsError
     from bakeoff.deploy.explanation.run import ExplainOptions, explain_photos
+    from bakeoff.deploy.explanation.texts import explain_text
 
     options = ExplainOptions(candidate, method, target, seed=seed, output=output, force=force)
-    explain_photos(project(), photos, options)
+    if bool(photos) == (text is not None):
+        raise ParamsError("give photos or folders of photos, or --text with a product's text.")
+    if text is not None:
+        explain_text(project(), text, options)
+    else:
+        explain_photos(project(), photos or [], options)
 
 
 @app.command(rich_help_panel=DEPLOY)

@@ -1,4 +1,4 @@
-"""Section `interpret`: which photos are explained, and how."""
+"""Sections `interpret` and `interpret_text`: which photos and texts are explained, and how."""
 
 from typing import Annotated, Any
 
@@ -57,3 +57,14 @@ class InterpretParams(_OfMethods):
     def used(self) -> dict[str, Any]:
         """Return what the result depends on: all but the settings of methods that are not asked for, and memory."""
         return self.model_dump(exclude={"batch_px", *(set(METHODS) - set(self.methods))})
+
+
+class InterpretTextParams(Section):
+    """Section `interpret_text`: how many terms of a class, which test products, and how exactly."""
+
+    n_terms: PositiveInt
+    n_shared: Annotated[int, Field(ge=0)]
+    max_shared: PositiveInt | None
+    n_own: dict[Kind, Annotated[int, Field(ge=0)]]
+    steps: PositiveInt
+    """Of Integrated Gradients."""

@@ -15,7 +15,7 @@ from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.examination.params import ExamineParams
 from bakeoff.faithfulness.params import FaithfulnessParams
 from bakeoff.fusion.params import FuseParams
-from bakeoff.interpret.params import InterpretParams
+from bakeoff.interpret.params import InterpretParams, InterpretTextParams
 from bakeoff.learning.params import BaselineParams
 from bakeoff.learning.recipe import TrainingParams, recipe_problem
 from bakeoff.speed.params import ThroughputParams
@@ -43,6 +43,7 @@ class Params(StudyBackbones, StudyTexts):
     evaluate: EvaluateParams
     throughput: ThroughputParams
     interpret: InterpretParams
+    interpret_text: InterpretTextParams
     faithfulness: FaithfulnessParams
     compare: CompareParams
     examine: ExamineParams

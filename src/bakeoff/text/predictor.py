@@ -45,7 +45,7 @@ class TextPredictor(Measurable):
         threads: int,
         translates: bool = False,
     ) -> None:
-        self._classifier, self.settings, self._translates = classifier, settings, translates
+        self.classifier, self.settings, self._translates = classifier, settings, translates
         sizes = sizes_of(classifier)
         super().__init__(
             title,
@@ -76,18 +76,19 @@ class TextPredictor(Measurable):
 
     def forward(self, batch: Sequence[str]) -> np.ndarray:
         """Return (N, K) float32 probabilities of cleaned texts."""
-        return self._classifier.probabilities(batch)
+        return self.classifier.probabilities(batch)
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return (N, K) float32 probabilities of texts as they are stored."""
-        return self.forward(self._cleaned(texts))
+        return self.forward(self.read(texts))
 
     def features(self, texts: Sequence[str]) -> np.ndarray:
         """Return (N, D) float32 of frozen encoders (`Encoders.features`) of texts as they are stored."""
-        assert isinstance(self._classifier.vectoriser, Encoders)
-        return self._classifier.vectoriser.features(self._cleaned(texts))
+        assert isinstance(self.classifier.vectoriser, Encoders)
+        return self.classifier.vectoriser.features(self.read(texts))
 
-    def _cleaned(self, texts: Sequence[str]) -> list[str]:
+    def read(self, texts: Sequence[str]) -> list[str]:
+        """Return texts as the model reads them: translated where its variant says so, and cleaned."""
         if self._translates and self.settings.translation:
             texts = translated(texts, self.settings.translation, state_dir("translations"))
         return clean_texts(texts, self.settings.cleaning)

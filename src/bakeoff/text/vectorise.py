@@ -1,7 +1,7 @@
 """Texts as TF-IDF of words and of characters within words: scikit-learn's numbers, character terms far faster."""
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from operator import itemgetter, matmul
 from typing import Any
@@ -41,6 +41,17 @@ class Vectoriser:
         if not len(texts):  # which scikit-learn refuses
             return sparse.csr_array((0, sum(map(len, self.terms.values()))))
         return self.weigh(_product(_factors(counter, texts)) for counter in self._counters)
+
+    def places(self, text: str) -> Iterator[tuple[int, list[int]]]:
+        """Yield each known term of a text once per place: its column, and the numbers of its words, from 0.
+
+        A text's words are what spaces divide; `transform` has been called.
+        """
+        words, start = text.split(), 0
+        for counter, terms in zip(self._counters, self.terms.values(), strict=True):
+            known = counter.vocabulary_
+            yield from ((start + known[term], at) for term, at in _places(counter, words) if term in known)
+            start += len(terms)
 
     def weigh(self, counts: Iterable[Any]) -> sparse.csr_array:
         """Return (N, D) float64 of how often N texts have each term, by kind."""
@@ -91,6 +102,17 @@ def _factors(counter: Any, texts: Sequence[str]) -> list[sparse.csr_array]:
     places = np.fromiter((number for text in words for number in text), np.int32, starts[-1])
     found = sparse.csr_array((np.ones(len(places), np.int32), places, starts), shape=(len(words), len(numbers)))
     return [found, sparse.csr_array(count(list(numbers)))]
+
+
+def _places(counter: Any, words: Sequence[str]) -> list[tuple[str, list[int]]]:
+    if counter.analyzer != "word":
+        divide = counter.build_analyzer()
+        return [(term, [number]) for number, word in enumerate(words) for term in divide(word)]
+    prepare, divide = counter.build_preprocessor(), counter.build_tokenizer()
+    found = [(token, number) for number, word in enumerate(words) for token in divide(prepare(word))]
+    shortest, longest = counter.ngram_range
+    terms = [found[start : start + n] for n in range(shortest, longest + 1) for start in range(len(found) - n + 1)]
+    return [(" ".join(token for token, _ in term), [number for _, number in term]) for term in terms]
 
 
 def _product(factors: Sequence[sparse.csr_array]) -> sparse.csr_array:

@@ -13,6 +13,7 @@ from bakeoff.core.errors import TrackingError
 from bakeoff.core.failures import FILE
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.evaluation import CALIBRATION, CONFUSIONS, METRICS, CalibrationRecord, MetricsRecord
+from bakeoff.records.explained_texts import TEXTS_FILE, TextsRecord
 from bakeoff.records.faithfulness import FAITHFULNESS_FILE, FaithfulnessRecord
 from bakeoff.records.interpretation import (
     INTERPRETATION_FILE,
@@ -32,7 +33,7 @@ _TRAINING, HISTORY = "training.json", "history.csv"
 _DIGESTED: dict[PartName, tuple[str, ...]] = {
     "training": (_TRAINING, "cost.json", HISTORY),
     "evaluation": (METRICS, CALIBRATION, CONFUSIONS, "confusion.csv", "classification_report.txt"),
-    "interpretation": (INTERPRETATION_FILE, PARTS_FILE, ROBUSTNESS_FILE, OVERVIEW_FILE),
+    "interpretation": (INTERPRETATION_FILE, PARTS_FILE, ROBUSTNESS_FILE, OVERVIEW_FILE, TEXTS_FILE),
     "faithfulness": (FAITHFULNESS_FILE,),
 }
 _TRAINING_METRICS = {
@@ -47,7 +48,7 @@ _SPEED_FILE = "measurements/throughput.json"
 _PLAIN_PARAMS = ("candidate", "model", "mode", "seed", "framework", "loss", "device", "threads", "scan")
 _MAX_PARAM_CHARS = 500  # every MLflow server takes this many
 _OfTraining = TypeVar(
-    "_OfTraining", MetricsRecord, InterpretationRecord, PartsRecord, RobustnessRecord, FaithfulnessRecord
+    "_OfTraining", MetricsRecord, InterpretationRecord, PartsRecord, RobustnessRecord, FaithfulnessRecord, TextsRecord
 )
 
 
@@ -95,6 +96,7 @@ def read_results(candidate_dir: Path) -> Results:
     training, cost = TrainingRecord.read(training_dir / _TRAINING), CostRecord.read(training_dir / "cost.json")
     evaluation = _current(MetricsRecord, evaluation_dir / METRICS, training)
     interpretation = _current(InterpretationRecord, why_dir / INTERPRETATION_FILE, training)
+    interpretation = interpretation or _current(TextsRecord, why_dir / TEXTS_FILE, training)
     faithfulness = _current(FaithfulnessRecord, trust_dir / FAITHFULNESS_FILE, training)
     parts: dict[PartName, Part] = {
         name: Part(name, candidate_dir / name, record.key, _digest(candidate_dir / name, _DIGESTED[name]))

@@ -50,6 +50,11 @@ class ExplainOptions:
     output: Path = Path("explanations")
     force: bool = False
 
+    @property
+    def names(self) -> list[str | None]:
+        """The candidates' names, each once; None = the one that the study chose."""
+        return list(dict.fromkeys(filter(None, map(str.strip, (self.candidates or "").split(","))))) or [None]
+
 
 def explain_photos(project: Path, sources: Sequence[Path], options: ExplainOptions) -> None:
     """Write the maps and a figure of every photo for every candidate, and print what they say.
@@ -63,9 +68,8 @@ def explain_photos(project: Path, sources: Sequence[Path], options: ExplainOptio
     params = load_section(project / "params.yaml", InterpretParams)
     compute = load_section(project / "params.yaml", ComputeParams)
     methods = _choose_methods(options.methods, params)
-    names = list(filter(None, map(str.strip, (options.candidates or "").split(",")))) or [None]
-    candidates = [find_candidate(project, name, seed=options.seed) for name in dict.fromkeys(names)]
-    targets = [_class_of(candidate, options.target) for candidate in candidates]
+    candidates = [find_candidate(project, name, seed=options.seed) for name in options.names]
+    targets = [class_of(candidate, options.target) for candidate in candidates]
     session = _Session(project, options.output, params, compute, methods, _list_all(sources))
     if options.output.is_file():
         raise ParamsError(f"--output {options.output} is a file; name a folder.")
@@ -186,7 +190,7 @@ def _choose_methods(given: str | None, params: InterpretParams) -> list[str]:
     return list(METHODS) if ALL in names else names
 
 
-def _class_of(candidate: TrainedCandidate, target: str | None) -> int | None:
+def class_of(candidate: TrainedCandidate, target: str | None) -> int | None:
     """Return the index of the class that is to be explained; None for the predicted one."""
     if target is None:
         return None

@@ -21,6 +21,7 @@ from bakeoff.report.page.embedding import Budget
 from bakeoff.report.page.explanations import class_links
 from bakeoff.report.page.learning import learning_views
 from bakeoff.report.page.plot import Plot, Scale
+from bakeoff.report.page.texts import compare_texts, read_told
 from bakeoff.report.page.tradeoff import tradeoff_views
 from bakeoff.report.page.trust import trust_table
 from bakeoff.report.render import Sections, is_known, write_page
@@ -115,10 +116,24 @@ def _heat_maps(page: _Page) -> dict[str, Any]:
             heat_maps.compare_photo(name, interpreted, budget) for name in heat_maps.shared_products(interpreted)[:1]
         ],
         "wrong": wrong,
-        "classes": class_links(facts, interpreted),
+        "classes": class_links(facts, interpreted, read_told(facts.leading_first)),
         "notes": heat_maps.notes_of(interpreted),
         "missing": [name for name in looking if name not in known],
         "n_pictures_left_out": budget.n_left_out,
+    }
+
+
+def _words(page: _Page) -> dict[str, Any]:
+    facts = page.facts
+    told, known = read_told(facts.leading_first), heat_maps.read_interpreted(facts.leading_first)
+    explained = {one.candidate for one in told}
+    reading = [item.candidate for item in facts.summaries if Candidate(item.candidate).modality == "text"]
+    return {
+        "told": told,
+        "with_terms": [one for one in told if one.record.terms],
+        "compared": compare_texts(told)[:1],
+        "hrefs": {link.label: link.href for link in class_links(facts, known, told)},
+        "missing": [name for name in reading if name not in explained],
     }
 
 
@@ -155,6 +170,7 @@ _SECTIONS: Sections = {
     "data_curve": (N_("More photos"), lambda page: {"data_curves": data_curves(page.facts)}),
     "speed": (N_("Speed"), _speed),
     "heat_maps": (N_("Heat maps"), _heat_maps),
+    "words": (N_("Words"), _words),
     "trust": (N_("Trust"), lambda page: {"trust": trust_table(page.facts.leading_first)}),
     "parts": (N_("Parts of photos"), _parts),
     "licences": (N_("Licences"), lambda page: {}),
