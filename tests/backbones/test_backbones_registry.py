@@ -181,12 +181,11 @@ def test_an_unknown_model_touches_nothing(defaults, tmp_path):
     from bakeoff.backbones.params import StudyBackbones
 
     (tmp_path / "runs" / "old-frozen").mkdir(parents=True)
-    for models, words in ((["resnet81"], "unknown backbone"), (["baseline_tf"], "must not name 'baseline_tf'")):
-        with pytest.raises(ParamsError, match=words):
-            write_candidates(
-                StudyBackbones(models=models, modes=["frozen"], seeds=[0], backbones={}, backbone_defaults=defaults),
-                tmp_path / "out",
-                tmp_path / "runs",
-            )
+    with pytest.raises(ParamsError, match="unknown backbone"):
+        write_candidates(
+            StudyBackbones(models=["resnet81"], modes=["frozen"], seeds=[0], backbones={}, backbone_defaults=defaults),
+            tmp_path / "out",
+            tmp_path / "runs",
+        )
     assert (tmp_path / "runs" / "old-frozen").is_dir()
     assert not (tmp_path / "out").exists()

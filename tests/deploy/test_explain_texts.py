@@ -19,7 +19,7 @@ from bakeoff.fusion.run import fuse
 from bakeoff.records.candidate import Candidate
 from bakeoff.text.train import train_text
 from records_made import training_record
-from text_study import catalogue_of, plan_of, settings
+from text_study import ONE_CORE, catalogue_of, plan_of, settings
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ def project(tmp_path_factory):
         patch.setattr("bakeoff.text.train.state_dir", lambda name: root / ".bakeoff" / name)
         for side in map(Candidate, (ONE, OTHER)):
             train_text(plan_of(root, catalogue, settings=settings(side.model)), side.folder(runs) / "training")
-    fuse(Candidate(PAIR), catalogue, runs, params=load_section(ROOT / "params.yaml", FuseParams))
+    fuse(Candidate(PAIR), catalogue, runs, params=load_section(ROOT / "params.yaml", FuseParams), compute=ONE_CORE)
     for name in (ONE, OTHER):
         folder = Candidate(name).folder(runs)
         params = load_section(ROOT / "params.yaml", EvaluateParams)

@@ -24,7 +24,7 @@ PARAMS = load_section(CONF.parent / "params.yaml", InterpretTextParams)
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """The root of three explained candidates, and their catalogue; of one text cleaning leaves nothing."""
+    """The root of three explained candidates, and their catalogue; one text is hostile, one is of signs alone."""
     root = tmp_path_factory.mktemp("study")
     catalogue = catalogue_of(root)
     texts = pd.read_parquet(root / "texts.parquet")

@@ -65,7 +65,9 @@ def test_contradictions_are_refused(changes, words):
 
 
 def test_a_missing_and_a_foreign_record_are_named(tmp_path):
-    with pytest.raises(WeightsError, match=r"record\.json is missing; run `dvc repro weights weights_baseline`"):
+    with pytest.raises(
+        WeightsError, match=r"record\.json is missing; run `dvc repro weights weights_text weights_baseline`"
+    ):
         read_record(tmp_path)
     (tmp_path / "record.json").write_text("{}")
     with pytest.raises(WeightsError, match=r"is not a weights record: Field required; delete the folder"):

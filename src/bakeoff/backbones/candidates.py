@@ -10,7 +10,7 @@ from bakeoff.backbones.networks import build_backbone
 from bakeoff.backbones.params import StudyBackbones
 from bakeoff.backbones.registry import describe, timm_cfg
 from bakeoff.core.errors import ParamsError
-from bakeoff.records.candidate import BASELINE, prune_runs
+from bakeoff.records.candidate import prune_runs
 from bakeoff.records.settings import CandidateSettings
 
 
@@ -19,10 +19,8 @@ def write_candidates(study: StudyBackbones, out_dir: Path, runs_dir: Path) -> li
 
     Also removes files of other models from `out_dir`, and folders of candidates and seeds outside the study from
     `runs_dir` (DVC's cache keeps them); the baseline is part of every study. A ParamsError where a model is unknown,
-    takes no photos of its image_size, or is named as the baseline; nothing is written or removed then.
+    or takes no photos of its image_size; nothing is written or removed then.
     """
-    if BASELINE in study.models:
-        raise ParamsError(f"models must not name {BASELINE!r}: the TensorFlow baseline is part of every study.")
     described = [describe(model, study.backbones, study.backbone_defaults) for model in study.models]
     for settings in described:
         check_forward(settings)
