@@ -85,6 +85,9 @@ def main() -> None:
     path = ROOT / "dvc.yaml"
     text = path.read_text(encoding="utf-8")
     new = with_rooms(text)
+    for name, stage in yaml.safe_load(new)["stages"].items():
+        if [one for one in stage["deps"] if one.startswith("src/")] != expected_deps(stage):
+            sys.exit(f"dvc.yaml: {name} lists rooms elsewhere than below its script, the last of its files")
     if args.write:
         path.write_text(new, encoding="utf-8")
     elif new != text:

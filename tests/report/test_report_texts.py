@@ -73,7 +73,7 @@ def test_terms_stand_side_by_side_and_words_have_one_scale_a_candidate(facts, tm
         *[("for", "0.50", "shoe"), ("against", "0.25", "red"), ("against", "1.00", "boot")],
     }
     assert " the</p>" in own.replace("the ", "the")  # too faint for a mark
-    assert "miss their sum by 0.30" in own
+    assert "contributions differ from their expected sum by 0.30" in own
     assert "strongly against" in own
     assert "p3" in own  # without a title
 

@@ -113,6 +113,13 @@ def test_every_profile_is_a_whole_study_with_what_it_is_made_for(name):
     assert validate_section(Params, values, where="conf/").profile == name
 
 
+@pytest.mark.parametrize(("profile", "text_model"), [("rakuten_text", "tfidf_svm"), ("rakuten_fusion", "camembert")])
+def test_a_profiles_texts_come_before_the_demos(profile, text_model):
+    values = compose(ROOT, [f"profile={profile}"])
+    assert values["text_models"][0] == text_model
+    assert len(values["fuse"]["methods"]) == (6 if profile == "rakuten_fusion" else 1)
+
+
 @pytest.mark.parametrize("space", choices(ROOT / "conf")["tuning"])
 def test_every_space_is_of_fields_that_recipes_have(space):
     pytest.importorskip("optuna")

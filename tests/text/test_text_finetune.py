@@ -143,6 +143,7 @@ def test_it_is_timed_from_its_weights(study):
         ({"compile": True}, r"finetune\.compile: texts take no compile"),
         ({"gradient_checkpointing": True}, r"texts take no gradient_checkpointing"),
         ({"balance": {"name": "smote"}}, r"finetune\.balance: smote needs features, which change here"),
+        ({"loss": "bce"}, r"recipe of a text model: finetune\.loss: texts learn by cross_entropy, got bce"),
         ({"epochs": 0}, r"recipe of a text model: finetune\.epochs"),
         ({"rate": 1}, r"recipe of a text model: finetune\.rate"),
     ],

@@ -146,7 +146,7 @@ def _header(
         threads=default_threads(),
         scan=None,
         loss="cross_entropy",
-        versions=versions("fusion"),
+        versions=versions("xgboost" if getattr(own, "library", None) == "xgboost" else "fusion"),
         key="",
     )
     return header.model_copy(update={"key": training_key(header, catalogue, settings.model_dump(mode="json"))})

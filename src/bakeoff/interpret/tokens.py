@@ -9,6 +9,9 @@ import numpy as np
 from bakeoff.backbones.text_encoder import TextEncoder
 from bakeoff.text.heads import LinearHead
 
+_TOKENS = 2048
+"""That go through an encoder at a time, with gradients: at BERT's width some 100 MiB a layer."""
+
 
 class _Read(NamedTuple):
     """A text as an encoder reads it; T tokens of D numbers."""
@@ -53,7 +56,7 @@ def token_shares(
         return torch.log_softmax(known, dim=1)[:, place]
 
     ends = tuple(one.embedded for one in read), tuple(one.baseline for one in read)
-    size = min(encoder.params.batch_size for encoder in encoders)
+    size = max(1, _TOKENS // max(one.embedded.shape[1] for one in read))
     options = {"n_steps": steps, "internal_batch_size": size, "return_convergence_delta": True}
     found, gap = IntegratedGradients(log_probability).attribute(*ends, **options)
     shares = np.zeros(len(text.split()))

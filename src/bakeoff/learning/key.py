@@ -21,7 +21,8 @@ _OF_TEXTS = (
 _PACKAGES = {
     "text": _OF_TEXTS,
     "encoder": ("torch", "transformers", "tokenizers", *_OF_TEXTS),
-    "fusion": ("numpy", "scikit-learn", "xgboost-cpu"),
+    "fusion": ("numpy", "scikit-learn"),
+    "xgboost": ("numpy", "scikit-learn", "xgboost-cpu"),
     "timm": ("torch", "timm", *_ALL),
     "mambavision": ("torch", "timm", "mambavision", *_ALL),
     "hf": ("torch", "transformers", *_ALL),

@@ -90,7 +90,7 @@ def finetune(
         checkpoint.clear()
     encoder.network.eval().requires_grad_(requires_grad=False)
     weight, bias = (parameter.detach().cpu().numpy() for parameter in network.classifier.head.parameters())
-    head = LinearHead(weight, bias, np.array(recipe.loss.probabilities == "sigmoid_normalised"))
+    head = LinearHead(weight, bias, np.array(False))
     return TextClassifier(start.params, start.n_classes, np.arange(start.n_classes), Encoders([encoder]), head), history
 
 

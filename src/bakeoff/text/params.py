@@ -16,7 +16,7 @@ _LICENCES = {"fasttext": "MIT"}
 """Of the code, by the classifier's name; encoders' is transformers', all others' scikit-learn's."""
 
 _OF_PHOTOS = {"start": "head", "augment": "none", "cache_views": None, "mix": None, "normalise": "weights"}
-_OF_PHOTOS |= {"gradient_checkpointing": False, "compile": False}
+_OF_PHOTOS |= {"gradient_checkpointing": False, "compile": False, "random_start_max_steps": None}
 """Fields of a recipe that a text model cannot choose."""
 
 
@@ -73,7 +73,9 @@ def _whole(own: dict[str, Any], training: TrainingParams) -> dict[str, Any]:
     try:
         if of_photos := sorted({*own} & {*_OF_PHOTOS}):
             raise ValueError(f"finetune.{of_photos[0]}: texts take no {of_photos[0]}")
-        recipe = training.recipe("finetune", {"finetune": own | _OF_PHOTOS})
+        recipe = training.recipe("finetune", {"finetune": {"loss": "cross_entropy"} | own | _OF_PHOTOS})
+        if recipe.loss.name != "cross_entropy":
+            raise ValueError(f"finetune.loss: texts learn by cross_entropy, got {recipe.loss.name}")
         if recipe.balance.name in ON_FEATURES:
             raise ValueError(f"finetune.balance: {recipe.balance.name} needs features, which change here")
     except ValueError as error:

@@ -108,7 +108,7 @@ def plan_text_training(
         device_name=name,
         threads=threads,
         scan=None,
-        loss=recipe["loss"]["name"] if recipe else "cross_entropy",
+        loss="cross_entropy",
         versions=versions("encoder" if encoders else "text"),
         key="",
     )

@@ -50,7 +50,7 @@ def translated(texts: Sequence[str], params: TranslationParams, root: Path) -> l
         for block in (blocks(text, params.block) if is_foreign else ())
         if block.strip()
     }
-    file = root / f"{digest(params.model_dump())}.jsonl"
+    file = root / f"{digest(params.model_dump(exclude={'licence', 'commercial_use'}))}.jsonl"
     root.mkdir(parents=True, exist_ok=True)
     with waiting_lock(file.with_suffix(".lock"), what="translations"):
         known = _read(file)

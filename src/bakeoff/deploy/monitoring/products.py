@@ -9,7 +9,7 @@ import pandas as pd
 from bakeoff.core.errors import DataError, EvaluationError, ParamsError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.names import clean_label
-from bakeoff.data.predictions import read_predictions, require_same_labels
+from bakeoff.data.predictions import WITHOUT_INPUT, read_predictions, require_same_labels
 from bakeoff.data.table import REPAIR, Catalogue, load_catalogue
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, collect_sample, draw, log_vectors
@@ -76,7 +76,8 @@ def score_reference(
     """Return the reference, whose scores stay for the next time, the test split alone, and the reference's splits."""
     data = project / "data"
     reads = candidate.training.modality
-    catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet", reads=reads).by_product()
+    known = "image" if reads == "image" else None  # of texts those that there are none of are counted
+    catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet", reads=known).by_product()
     labels = candidate.training.labels
     require_same_labels(labels, catalogue.labels, given_by=candidate.name, expected_by="the catalogue")
     _require_same_data(candidate, catalogue)
@@ -104,7 +105,7 @@ def _predicted(
     predictions = read_predictions(candidate.folder / "training" / "predictions.parquet", catalogue=catalogue)
     study = StudyTexts.read(project, candidate, catalogue)
     measures = study.measure([study.texts[row] for row in rows])
-    sound = ~measures.is_empty if study.needs_text else np.ones(len(rows), dtype=bool)
+    sound = (predictions.products["origin"] != WITHOUT_INPUT).to_numpy()[rows]
     raw = predictions.probabilities[rows[sound]].astype(np.float64)
     probabilities = apply_temperature(raw, candidate.calibration.temperature)
     sample = Sample(
@@ -132,7 +133,7 @@ def reference_splits(catalogue: Catalogue) -> list[str]:
 
 
 def _require_same_data(candidate: TrainedCandidate, catalogue: Catalogue) -> None:
-    """Check that the photos to compare with are those of the training, packed as new ones will be."""
+    """Check that the products to compare with are those of the training, their photos packed as new ones will be."""
     trained, found = candidate.training.dataset, catalogue.dataset
     for name in ("digest", "prepare"):
         if getattr(trained, name) != getattr(found, name):
