@@ -226,7 +226,7 @@ def test_a_submission_has_a_class_for_each_product_without_a_label(in_study, tmp
         header.write(catalogue / "labels.json")
 
         table.assign(image=["gone.png", *images[1:]]).to_parquet(catalogue / "unlabelled.parquet")
-        assert f"1 of {len(photos)} photos could not be read (the first: 9, " in submit("--force")
+        assert f"1 of {len(photos)} products could not be read (the first: 9, " in submit("--force")
     finally:
         (catalogue / "unlabelled.parquet").unlink()
 
