@@ -9,6 +9,8 @@ from bakeoff.study.params import Params, load_params
 from bakeoff.study.user_files import user_file_changes
 from bakeoff.weights.baseline import fetch_baseline_weights
 
+pytestmark = pytest.mark.torch  # what reads all of params.yaml is in .venv-torch
+
 
 class Study:
     """A study with one candidate, `m`, and the baseline, whose weights came from where the test says."""
