@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.evaluation import ConfusionsRecord
 from bakeoff.report.documents import licence_fields, write_model_card
 from bakeoff.report.facts import Facts
@@ -81,6 +83,29 @@ def test_every_part_is_there_in_both_languages(records):
     assert all(f"| {label} | " in english for label in LABELS)
     assert "bakeoff serve --candidate swin_t-finetune" in english
     assert "key-of-swin_t-finetune" in english
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "is_logged", "task"),
+    [
+        ("tfidf-original", '{"title": [title], "description": [description]}', True, "text-classification"),
+        (
+            "swin_t-frozen+tfidf-original-mean",
+            '{"image": [photo_as_base64], "title": [title], "description": [description]}',
+            True,
+            None,
+        ),
+        ("baseline_tf+swin_t-frozen-mean", '{"image": [photo_as_base64]}', False, None),
+    ],
+)
+def test_texts_and_pairs_are_asked_by_what_they_read(records, name, asked, is_logged, task):
+    known = one(records, "swin_t-finetune")
+    training = known.training.model_copy(update={"candidate": name})
+    text = model_card([*records, replace(known, candidate=Candidate(name), training=training)], choice_of(name))
+    assert (f"model.predict(pd.DataFrame({asked}), params" in text) is is_logged
+    assert (f"bakeoff serve --candidate {name}" in text) is is_logged
+    assert (f"pipeline_tag: {task}\n" in text) if task else ("pipeline_tag" not in text)
+    assert f"bakeoff predict {'photo.jpg' if asked.count(':') == 1 else 'products.csv'} --candidate {name}" in text
 
 
 def test_a_winner_that_may_not_be_sold_says_so(records):

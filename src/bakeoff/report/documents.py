@@ -113,7 +113,7 @@ def _tags(record: Evaluated) -> list[str]:
 
 
 def _results(record: Evaluated) -> dict[str, Any]:
-    dataset, task = record.training.dataset.name, _TASKS[record.training.modality][0]
+    dataset, task = record.training.dataset.name, next(filter(None, _TASKS[record.training.modality]))
     metrics = []
     for one in MEASURES.values():
         name, kind, title = one.name, one.hub, one.title[:1].upper() + one.title[1:]
